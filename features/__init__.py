@@ -1,0 +1,1 @@
+"""What was known: features of an invoice at a moment."""

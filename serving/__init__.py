@@ -1,0 +1,1 @@
+"""What to do about it: scores, reasons and the ranked worklist."""

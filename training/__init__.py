@@ -1,0 +1,1 @@
+"""What tends to follow: labels, models and how far to trust them."""
