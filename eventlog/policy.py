@@ -1,0 +1,153 @@
+"""Business policy: the numbers a company decides, in one TOML file.
+
+`Policy` is read once, at an entry point, and handed down. A key that is not known is refused, so a
+typing slip never passes for a decision.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from eventlog.errors import NotFoundError, SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the company has decided.
+
+    Attributes
+    ----------
+    late_after_days : int
+        An invoice is late when it is not closed by payment at the end of due date + this many
+        days. 5 follows Appel et al. 2020 (arXiv 2008.07363), who allow for bank processing.
+    still_open_days : int
+        Horizon of the question asked of invoices that are late already.
+    write_off_horizon_days : int
+        Horizon of the write-off question.
+    promise_grace_days : int
+        A promise is broken at the end of the promised date + this many days.
+    promise_default_days : int
+        Promised date where none is stated: the promise's day + this many days.
+    settled_tolerance : float
+        A balance up to this much, in the invoice's currency, counts as settled (penny difference).
+    loss_given_default : float
+        Share of a written-off balance that is not recovered later, 0 to 1.
+    annual_rate : float
+        Yearly cost of money, 0.08 for 8 %.
+    quiet_days : int
+        No new call within this many days of the last contact.
+    dunning_days : tuple of int
+        Days past due at which letter 1, 2, … is due.
+    band_high, band_medium : float
+        Risk bands by probability of late payment (or of staying open): high from `band_high`,
+        medium from `band_medium`, low below.
+    reporting_currency : str
+        Currency in which amounts of several currencies are added; needs a rate table then.
+    """
+
+    late_after_days: int = 5
+    still_open_days: int = 30
+    write_off_horizon_days: int = 365
+    promise_grace_days: int = 3
+    promise_default_days: int = 14
+    settled_tolerance: float = 0.5
+    loss_given_default: float = 0.8
+    annual_rate: float = 0.08
+    quiet_days: int = 5
+    dunning_days: tuple[int, ...] = (7, 21, 35)
+    band_high: float = 0.5
+    band_medium: float = 0.2
+    reporting_currency: str = ""
+
+    def changed(self, **changes: Any) -> Policy:
+        """A copy with some values changed; ``None`` leaves a value as it is.
+
+        Raises
+        ------
+        SettingsError
+            If a value has the wrong type or lies outside its range.
+        """
+        return checked(replace(self, **{k: v for k, v in changes.items() if v is not None}))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for the run's record and the model file."""
+        return asdict(self)
+
+
+def checked(policy: Policy) -> Policy:
+    """Return the policy if every value lies in its range.
+
+    Raises
+    ------
+    SettingsError
+        Naming the first value that does not, and its range.
+    """
+    for name, low, high in (
+        ("late_after_days", 0, 365),
+        ("still_open_days", 1, 730),
+        ("write_off_horizon_days", 1, 3650),
+        ("promise_grace_days", 0, 60),
+        ("promise_default_days", 0, 365),
+        ("settled_tolerance", 0, 1e6),
+        ("loss_given_default", 0, 1),
+        ("annual_rate", 0, 10),
+        ("quiet_days", 0, 365),
+        ("band_high", 0, 1),
+        ("band_medium", 0, 1),
+    ):
+        value = getattr(policy, name)
+        if not low <= value <= high:
+            raise SettingsError(f"'{name}' is {value}. Choose a number from {low} to {high:g}.")
+    if policy.band_medium > policy.band_high:
+        raise SettingsError(
+            f"'band_medium' ({policy.band_medium}) lies above 'band_high' ({policy.band_high}). "
+            "Lower it."
+        )
+    days = policy.dunning_days
+    if any(b <= a for a, b in zip(days, days[1:], strict=False)) or any(d < 0 for d in days):
+        raise SettingsError(f"'dunning_days' is {list(days)}. List rising days past due.")
+    return policy
+
+
+def read_policy(path: Path | None) -> Policy:
+    """Read the policy file; without one, the defaults.
+
+    Raises
+    ------
+    NotFoundError
+        If the file does not exist.
+    SettingsError
+        If it is not TOML, names an unknown key, or a value has the wrong type or range.
+    """
+    if path is None:
+        return Policy()
+    if not path.is_file():
+        raise NotFoundError(f"There is no policy file at {path}. Check the path.")
+    try:
+        stated = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}. Mend that line.") from error
+    known = {field.name: field for field in fields(Policy)}
+    unknown = sorted(set(stated) - set(known))
+    if unknown:
+        raise SettingsError(
+            f"{path} has unknown keys {unknown}. Known are {sorted(known)}. Mend or remove them."
+        )
+    default = Policy()
+    values = {}
+    for name, value in stated.items():
+        wanted = type(getattr(default, name))
+        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if wanted is tuple and isinstance(value, list) and all(type(v) is int for v in value):
+            value = tuple(value)
+        if type(value) is not wanted:
+            raise SettingsError(
+                f"'{name}' in {path} is {value!r}. Write "
+                f"{'a list of whole numbers' if wanted is tuple else 'a ' + wanted.__name__}."
+            )
+        values[name] = value
+    return checked(replace(default, **values))
