@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def checked(policy: Policy) -> Policy:
             "Lower it."
         )
     days = policy.dunning_days
-    if any(b <= a for a, b in zip(days, days[1:], strict=False)) or any(d < 0 for d in days):
+    if any(b <= a for a, b in pairwise(days)) or any(d < 0 for d in days):
         raise SettingsError(f"'dunning_days' is {list(days)}. List rising days past due.")
     return policy
 
