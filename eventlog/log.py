@@ -55,9 +55,8 @@ class Column:
         """Mask of the rows on which a value stands."""
         if self.kind == "number":
             return ~np.isnan(self.values.astype(np.float64, copy=False))
-        if self.kind == "level":
-            return self.values.astype(np.int32, copy=False) >= 0
-        return self.values.astype(np.int64, copy=False) != NONE
+        missing = -1 if self.kind == "level" else NONE
+        return np.asarray(self.values != missing)
 
 
 @dataclass(frozen=True)
@@ -288,7 +287,7 @@ def build_log(
     new_code = np.empty(len(owner) + 1, dtype=np.int32)
     new_code[order_of_invoices] = np.arange(len(owner), dtype=np.int32)
     new_code[-1] = -1
-    invoice_code = new_code[invoice_code]
+    invoice_code = new_code[invoice_code].astype(np.int64)
     order = np.lexsort((rows, activity_code, role, happened, known, invoice_code, customer_of_row))
 
     return EventLog(

@@ -34,10 +34,10 @@ class Role(IntEnum):
     CREDITED = 13
     RECEIVED = 14
     PAYMENT_POSTED = 15
-    SETTLED = 16
-    REVERSED = 17
-    AGENCY = 18
-    WRITTEN_OFF = 19
+    WRITTEN_OFF = 16
+    SETTLED = 17
+    REVERSED = 18
+    AGENCY = 19
     RECOVERED = 20
 
 
