@@ -16,14 +16,14 @@ Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
 
-def known_by(known_at: Ints, cutoff: int) -> NDArray[np.bool_]:
+def known_by(known_at: Ints, cutoff: int | Ints) -> NDArray[np.bool_]:
     """Mask of the events that are known at a cutoff.
 
     Parameters
     ----------
     known_at : ndarray of int64, shape (n_events,)
         Microseconds since 1970 UTC.
-    cutoff : int
+    cutoff : int or ndarray of int64, shape (n_events,)
         The same unit. An event at the cutoff itself is known.
     """
     return known_at <= cutoff

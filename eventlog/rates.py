@@ -105,7 +105,7 @@ def rates_from_table(table: pd.DataFrame, reporting: str) -> Rates:
             f"{len(table)} rows of the rate table (lines {lines}). Mend them."
         )
     code, currencies = pd.factorize(table["currency"].astype(str).str.strip(), sort=True)
-    moment = since.astype("datetime64[us]").astype("int64").to_numpy()
+    moment: Ints = since.to_numpy().astype("datetime64[us]").astype(np.int64)
     order = np.lexsort((moment, code))
     return Rates(
         reporting=reporting,
