@@ -1,0 +1,237 @@
+"""RiskModel: LightGBM boosters, their calibrator, and all that scoring has to repeat.
+
+Kept as LightGBM's own text and one JSON file: nothing is unpickled when a model is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from eventlog.errors import DataError, NotFoundError
+from features.attributes import Encoding
+from features.matrix import Matrix
+from training.calibration import Calibrator
+
+Floats = NDArray[np.float64]
+
+#: Chosen on origins before 2020-07 of the charges log, see `docs/design.md`.
+PARAMETERS: dict[str, Any] = {
+    "objective": "binary",
+    "learning_rate": 0.03,
+    "num_leaves": 15,
+    "min_data_in_leaf": 80,
+    "feature_fraction": 0.3,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5.0,
+    "cat_smooth": 50.0,
+    "cat_l2": 50.0,
+    "max_cat_threshold": 16,
+    "max_bin": 255,
+    "verbose": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+}
+
+
+@dataclass(frozen=True)
+class RiskModel:
+    """One target's model.
+
+    Attributes
+    ----------
+    target : str
+    boosters : tuple of lightgbm.Booster
+        Fits that differ in their seed only; margins are averaged.
+    calibrator : Calibrator
+    columns, categories : tuple of str
+        The matrix columns in their order, and which of them are categories.
+    encoding : Encoding
+        Levels and additional attributes, as decided at training.
+    usual : dict of str to float
+        Median of each number column over the training rows, "what is usual" in reasons.
+    facts : dict
+        Policy, dates, counts and metrics of the training, plain values.
+    """
+
+    target: str
+    boosters: tuple[lgb.Booster, ...]
+    calibrator: Calibrator
+    columns: tuple[str, ...]
+    categories: tuple[str, ...]
+    encoding: Encoding
+    usual: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def margin(self, matrix: Matrix) -> Floats:
+        """Raw score (log odds) of each row, the mean over the boosters."""
+        check_columns(self.columns, matrix.columns)
+        if not len(matrix.snapshots):
+            return np.empty(0)
+        return np.mean([b.predict(matrix.values, raw_score=True) for b in self.boosters], axis=0)
+
+    def probability(self, matrix: Matrix) -> Floats:
+        """Calibrated probability of each row, 0 to 1."""
+        return self.calibrator.probability(self.margin(matrix))
+
+    def contributions(self, matrix: Matrix) -> Floats:
+        """What each column adds to the raw score, and the base value last.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_snapshots, n_columns + 1)
+            Rows add up to `margin`.
+        """
+        check_columns(self.columns, matrix.columns)
+        shape = (len(matrix.snapshots), len(self.columns) + 1)
+        if not shape[0]:
+            return np.empty(shape)
+        total = np.zeros(shape)
+        for booster in self.boosters:
+            total += booster.predict(matrix.values, pred_contrib=True)
+        return total / len(self.boosters)
+
+
+def check_columns(expected: tuple[str, ...], given: tuple[str, ...]) -> None:
+    """Refuse a matrix whose columns are not the model's, in its order.
+
+    Raises
+    ------
+    DataError
+        Listing what is lacking, extra or out of order.
+    """
+    if expected == given:
+        return
+    lacking = [name for name in expected if name not in given]
+    extra = [name for name in given if name not in expected]
+    if lacking or extra:
+        raise DataError(
+            f"The matrix lacks the model's columns {lacking} and has {extra} besides. "
+            "Build it with the model's own encoding."
+        )
+    raise DataError("The matrix has the model's columns in another order. Rebuild it.")
+
+
+def fit_booster(
+    values: NDArray[np.float32],
+    y: Floats,
+    matrix: Matrix,
+    rounds: int,
+    *,
+    seed: int = 0,
+    threads: int = 0,
+    valid: tuple[NDArray[np.float32], Floats] | None = None,
+    patience: int = 60,
+) -> lgb.Booster:
+    """Fit one booster; with ``valid`` it stops when that log loss has not improved for a while.
+
+    Parameters
+    ----------
+    values, y : ndarray, shape (n_rows, n_columns) and (n_rows,)
+    matrix : Matrix
+        Names the columns and categories.
+    rounds : int
+        Number of trees, at most.
+    """
+    parameters = PARAMETERS | {"seed": seed, "num_threads": threads}
+    parameters["min_data_in_leaf"] = int(min(parameters["min_data_in_leaf"], max(len(y) // 50, 5)))
+    data = lgb.Dataset(
+        values,
+        y,
+        feature_name=list(_plain(matrix.columns)),
+        categorical_feature=_category_at(matrix),
+    )
+    callbacks: list[Any] = []
+    sets = []
+    if valid is not None:
+        sets = [lgb.Dataset(*valid, reference=data)]
+        callbacks = [lgb.early_stopping(patience, verbose=False)]
+    return lgb.train(parameters, data, rounds, valid_sets=sets, callbacks=callbacks)
+
+
+def _plain(columns: tuple[str, ...]) -> list[str]:
+    """Column names as LightGBM accepts them: attribute names may hold any character."""
+    return [name if name.isidentifier() else f"column_{i}" for i, name in enumerate(columns)]
+
+
+def _category_at(matrix: Matrix) -> list[int]:
+    return [matrix.columns.index(name) for name in matrix.categories]
+
+
+def usual_values(matrix: Matrix) -> dict[str, float]:
+    """Median of each number column, over rows that have a value."""
+    found = {}
+    for name in matrix.columns:
+        if name in matrix.categories:
+            continue
+        column = matrix[name]
+        column = column[~np.isnan(column)]
+        if len(column):
+            found[name] = float(np.median(column))
+    return found
+
+
+def save_model(model: RiskModel, folder: Path) -> None:
+    """Write a model: ``model.json`` and ``booster_<n>.txt``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, booster in enumerate(model.boosters):
+        booster.save_model(str(folder / f"booster_{i}.txt"))
+    document = {
+        "format": 1,
+        "target": model.target,
+        "boosters": len(model.boosters),
+        "calibrator": asdict(model.calibrator),
+        "columns": model.columns,
+        "categories": model.categories,
+        "encoding": asdict(model.encoding),
+        "usual": model.usual,
+        "facts": model.facts,
+    }
+    text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
+    (folder / "model.json").write_text(text, encoding="utf-8")
+
+
+def load_model(folder: Path) -> RiskModel:
+    """Read a model that `save_model` has written.
+
+    Raises
+    ------
+    NotFoundError
+        If the folder holds no model.
+    DataError
+        If its format is not known.
+    """
+    if not (folder / "model.json").is_file():
+        raise NotFoundError(f"There is no model in {folder}. Train one with `duecast train`.")
+    document = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    if document.get("format") != 1:
+        raise DataError(
+            f"The model in {folder} has format {document.get('format')!r}, this version reads 1. "
+            "Train it again."
+        )
+    encoding = document["encoding"]
+    calibrator = document["calibrator"]
+    return RiskModel(
+        target=document["target"],
+        boosters=tuple(
+            lgb.Booster(model_file=str(folder / f"booster_{i}.txt"))
+            for i in range(document["boosters"])
+        ),
+        calibrator=Calibrator(calibrator["kind"], tuple(calibrator["x"]), tuple(calibrator["y"])),
+        columns=tuple(document["columns"]),
+        categories=tuple(document["categories"]),
+        encoding=Encoding(
+            {name: tuple(levels) for name, levels in encoding["levels"].items()},
+            encoding["attributes"],
+            encoding["left_out"],
+        ),
+        usual=document["usual"],
+        facts=document["facts"],
+    )
