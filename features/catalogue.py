@@ -150,12 +150,10 @@ history_depth | count | history | closed invoices on record | Other invoices clo
 """
 
 _PEERS = """
-overall_late_rate | share | all invoices | invoices late overall | Late among all matured invoices.
 segment_late_rate | share | peers | late invoices in the segment | Shrunk to the whole.
 country_late_rate | share | peers | late invoices in the country | Shrunk to the whole.
 size_late_rate | share | peers | late among invoices of this size | Half powers of ten, shrunk to the whole.
 level_late_rate | share | peers | late at this dunning level | By level at maturity, shrunk to the whole.
-overall_write_off_rate | share | all invoices | written off overall | Among closed invoices.
 segment_write_off_rate | share | peers | written off in the segment | Shrunk to the whole.
 country_write_off_rate | share | peers | written off in the country | Shrunk to the whole.
 size_write_off_rate | share | peers | written off among invoices of this size | Shrunk to the whole.

@@ -83,8 +83,9 @@ def build_matrix(
     seen = AsOf(log, ledger, snapshots, policy, rates)
     found = invoice_features(seen, encoding)
     found |= calendar_features(seen)
-    found |= peer_features(seen)
-    found |= customer_features(seen, found["overall_late_rate"], KEPT_AT_FIRST)
+    of_peers, late_share = peer_features(seen)
+    found |= of_peers
+    found |= customer_features(seen, late_share, KEPT_AT_FIRST)
     columns = [feature.name for feature in FEATURES]
     values = np.empty((len(snapshots), len(columns) + len(encoding.attributes)), np.float32, "F")
     for i, name in enumerate(columns):

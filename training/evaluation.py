@@ -56,16 +56,23 @@ def metrics(y: Floats, p: Floats, balance: Floats, prevalence: float) -> dict[st
         float((p * balance).sum() / (y * balance).sum()) if (y * balance).sum() > 0 else None
     )
     found["slope"], found["intercept"] = _calibration_line(y, clipped) if ranked else (None, None)
-    order = np.argsort(-p, kind="stable")
+    owed = float((y * balance).sum())
     for share in SHARES:
-        top = order[: max(1, round(n * share / 100))]
-        hit, owed = y[top], (y * balance)
-        found[f"precision_at_{share}"] = float(hit.mean())
-        found[f"recall_at_{share}"] = float(hit.sum() / positives) if positives else None
-        found[f"balance_recall_at_{share}"] = (
-            float(owed[top].sum() / owed.sum()) if owed.sum() > 0 else None
-        )
+        k = max(1, round(n * share / 100))
+        hits, balance_hit = _among_highest(p, y, k), _among_highest(p, y * balance, k)
+        found[f"precision_at_{share}"] = hits / k
+        found[f"recall_at_{share}"] = hits / positives if positives else None
+        found[f"balance_recall_at_{share}"] = balance_hit / owed if owed > 0 else None
     return found
+
+
+def _among_highest(p: Floats, value: Floats, k: int) -> float:
+    """Sum of a value over the k highest p; rows of equal p share a place evenly."""
+    order = np.argsort(-p, kind="stable")
+    ranked = p[order]
+    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) + 1
+    reached = np.cumsum(value[order])[ends - 1]
+    return float(np.interp(k, np.append(0, ends), np.append(0.0, reached)))
 
 
 def reliability(y: Floats, p: Floats, bins: int = 10) -> pd.DataFrame:
