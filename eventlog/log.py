@@ -9,6 +9,7 @@ asked of one invoice or customer lies side by side.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -147,6 +148,17 @@ class EventLog:
         if column is None:
             return np.full(len(self), NONE, dtype=np.int64)
         return column.values.astype(np.int64, copy=False)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of what the log says, 16 hexadecimal digits; the same for equal logs."""
+        digest = hashlib.sha256()
+        for values in (self.invoice, self.customer, self.activity, self.event_time, self.known_at):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        for name in sorted(self.columns):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(self.columns[name].values).tobytes())
+        return digest.hexdigest()[:16]
 
     def upto(self, cutoff: int) -> EventLog:
         """The log as it stood at a cutoff: only what was known then, ending then.

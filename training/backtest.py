@@ -81,7 +81,7 @@ def run_backtest(
     findings = lint(model.encoding, train.matrix, train.y)
     refuse(target, findings, override)
     progress("test rows")
-    test = gather_test(log, model, train_until, test_until, policy, rates, recipe)
+    test = gather_test(log, model, train_until, test_until, policy, rates)
     p = model.probability(test.matrix)
     progress("baselines")
     rivals = baseline_predictions(target, train.matrix, train.y, test.matrix)
@@ -102,7 +102,6 @@ def gather_test(
     test_until: int,
     policy: Policy,
     rates: Rates,
-    recipe: Recipe,
 ) -> Examples:
     """Labelled rows seen in ``[train_until, test_until)``.
 
@@ -112,7 +111,7 @@ def gather_test(
         If there are none.
     """
     ledger = keep_ledger(log, policy)
-    snapshots = take_snapshots(log, ledger, recipe.rhythm, train_until, test_until)
+    snapshots = take_snapshots(log, ledger, model.facts["rhythm"], train_until, test_until)
     target: Target = model.target  # type: ignore[assignment]
     test = gather_examples(log, ledger, snapshots, model.encoding, target, policy, rates)
     if not len(test.y):

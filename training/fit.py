@@ -7,7 +7,7 @@ been trained on what was not known then.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ Progress = Callable[[str], None]
 #: Fewest positives, and fewest negatives, that a model is trained on.
 FEWEST_CASES = 50
 MOST_ROUNDS = 1500
+#: Snapshots above which the default rhythm is monthly instead of weekly.
+MOST_ROWS = 1_500_000
 
 
 class TooFewCasesError(NotReadyError):
@@ -42,8 +44,9 @@ class Recipe:
 
     Attributes
     ----------
-    rhythm : {'posting', 'weekly', 'monthly'}
-        When invoices are looked at.
+    rhythm : {'posting', 'weekly', 'monthly'} or None
+        When invoices are looked at. None: weekly, or monthly where that would give more than
+        `MOST_ROWS` snapshots.
     seeds : int
         Boosters that are averaged.
     inner_folds : int
@@ -54,7 +57,7 @@ class Recipe:
         Additional attributes to use exclusively, or to leave out.
     """
 
-    rhythm: Rhythm = "weekly"
+    rhythm: Rhythm | None = None
     seeds: int = 3
     inner_folds: int = 3
     threads: int = 0
@@ -159,12 +162,24 @@ def fit_model(
     known = log.upto(train_until - 1)
     progress("ledger")
     ledger = keep_ledger(known, policy)
-    snapshots = take_snapshots(known, ledger, recipe.rhythm, None, train_until)
+    recipe, snapshots = _in_rhythm(known, ledger, recipe, train_until)
     encoding = choose_encoding(known, train_until, only=recipe.only, without=recipe.without)
     progress("features")
     examples = gather_examples(known, ledger, snapshots, encoding, target, policy, rates)
     refuse_too_few(target, examples.y)
     return fit_examples(examples, encoding, target, train_until, policy, recipe, progress), examples
+
+
+def _in_rhythm(
+    known: EventLog, ledger: Ledger, recipe: Recipe, train_until: int
+) -> tuple[Recipe, Snapshots]:
+    """Snapshots before ``train_until`` in the recipe's rhythm, and the recipe with it decided."""
+    rhythm: Rhythm = recipe.rhythm or "weekly"
+    snapshots = take_snapshots(known, ledger, rhythm, None, train_until)
+    if recipe.rhythm is None and len(snapshots) > MOST_ROWS:
+        rhythm = "monthly"
+        snapshots = take_snapshots(known, ledger, rhythm, None, train_until)
+    return replace(recipe, rhythm=rhythm), snapshots
 
 
 def fit_examples(
