@@ -1,0 +1,325 @@
+"""From a log, a cutoff and the champions to the ranked worklist; pure, nothing is stored here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from eventlog.errors import DataError, NotReadyError, SettingsError
+from eventlog.known import Codes, Ints, known_by
+from eventlog.ledger import (
+    Ledger,
+    ageing_bucket,
+    collections_status,
+    days_overdue,
+    keep_ledger,
+)
+from eventlog.log import DAY, MINOR, NONE, EventLog, datetimes, timestamp, units
+from eventlog.policy import Policy
+from eventlog.rates import Rates, currency_of_invoices
+from eventlog.template import Role
+from features.as_of import AsOf
+from features.attributes import last_stated
+from features.matrix import Matrix, build_matrix
+from features.snapshots import Snapshots, at_cutoffs
+from serving.delay import expected_overdue_days, past_cases
+from serving.priority import cost_of_delay, expected_loss, ranks, risk_band, suppressed_reason
+from serving.reasons import Reasons, give_reasons
+from serving.worklist import COLUMNS
+from training.labels import TARGETS, phase
+from training.model import RiskModel
+
+Floats = NDArray[np.float64]
+
+#: Policy values that a model was trained under and that scoring has to repeat.
+HORIZONS = {
+    "late_payment": ("late_after_days",),
+    "still_open": ("late_after_days", "still_open_days"),
+    "write_off": ("write_off_horizon_days",),
+}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A scoring run's result.
+
+    Attributes
+    ----------
+    worklist : DataFrame
+        One row an open invoice in rank order, the columns of `serving.worklist.COLUMNS`.
+    policy : Policy
+        As applied: horizons are those of the models.
+    skipped : dict of str to str
+        Targets that were not scored, and why.
+    """
+
+    worklist: pd.DataFrame
+    policy: Policy
+    skipped: dict[str, str]
+
+
+def policy_of_models(policy: Policy, models: Mapping[str, RiskModel]) -> Policy:
+    """The policy with the horizons that the models were trained for.
+
+    Raises
+    ------
+    SettingsError
+        If two models were trained for different values of one horizon.
+    """
+    stated: dict[str, dict[int, list[str]]] = {}
+    for target, model in models.items():
+        for name in HORIZONS[target]:
+            stated.setdefault(name, {}).setdefault(model.facts["policy"][name], []).append(target)
+    for name, values in stated.items():
+        if len(values) > 1:
+            raise SettingsError(
+                f"The champions disagree on '{name}': "
+                + ", ".join(f"{targets} have {value}" for value, targets in values.items())
+                + ". Train them together under one policy."
+            )
+    return policy.changed(**{name: next(iter(values)) for name, values in stated.items()})
+
+
+def score(
+    log: EventLog,
+    cutoff: int,
+    models: Mapping[str, RiskModel],
+    policy: Policy,
+    rates: Rates,
+    *,
+    versions: Mapping[str, str] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Scored:
+    """Score every invoice that is open at a cutoff.
+
+    Parameters
+    ----------
+    log : EventLog
+        May reach further; it is cut at the cutoff first.
+    cutoff : int
+        Microseconds; what is known at it counts.
+    models : mapping of str to RiskModel
+        Target to champion; targets without one are skipped and said so.
+    versions : mapping of str to str, optional
+        Target to the version to show.
+
+    Raises
+    ------
+    NotReadyError
+        If there is no model at all.
+    DataError
+        If no invoice is open at the cutoff.
+    """
+    if not models:
+        raise NotReadyError("There is no champion for any target. Run `duecast train LOG` first.")
+    policy = policy_of_models(policy, models)
+    progress("ledger")
+    known = log.upto(cutoff)
+    ledger = keep_ledger(known, policy)
+    snapshots = at_cutoffs(ledger, np.array([cutoff], dtype=np.int64))
+    if not len(snapshots):
+        raise DataError(
+            f"No invoice is open at {timestamp(cutoff):%Y-%m-%d %H:%M}: the log runs from "
+            f"{timestamp(int(log.known_at.min())):%Y-%m-%d} to "
+            f"{timestamp(log.ends_at):%Y-%m-%d}. Choose a cutoff inside it."
+        )
+    progress("features")
+    matrices: dict[str, Matrix] = {
+        target: build_matrix(known, ledger, snapshots, model.encoding, policy, rates)
+        for target, model in models.items()
+    }
+    progress("probabilities")
+    phases = phase(ledger, snapshots, policy)
+    probability = {
+        target: np.where(_asked(target, phases), model.probability(matrices[target]), np.nan)
+        for target, model in models.items()
+    }
+    progress("reasons")
+    told = _reasons(models, matrices, phases)
+    progress("worklist")
+    frame = _worklist(known, ledger, snapshots, cutoff, policy, rates, probability, told, matrices)
+    for target, column in (
+        ("late_payment", "model_late"),
+        ("still_open", "model_still_open"),
+        ("write_off", "model_write_off"),
+    ):
+        frame[column] = (versions or {}).get(target) if target in models else None
+    skipped: dict[str, str] = {
+        target: f"{target} is not scored: there is no champion for it."
+        for target in TARGETS
+        if target not in models
+    }
+    ordered = frame.sort_values("rank", ignore_index=True)
+    names = [column.name for column in COLUMNS if column.name in ordered.columns]
+    return Scored(ordered[names], policy, skipped)
+
+
+def _asked(target: str, phases: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Rows whose phase a target's question is asked in."""
+    if target == "write_off":
+        return np.ones(len(phases), dtype=bool)
+    return phases == ("not yet late" if target == "late_payment" else "late")
+
+
+def _reasons(
+    models: Mapping[str, RiskModel],
+    matrices: Mapping[str, Matrix],
+    phases: NDArray[np.object_],
+) -> Reasons:
+    """Reasons of each row from the model of its phase, or from the write-off model."""
+    raising = np.full((len(phases), 3), None, dtype=object)
+    lowering = np.full((len(phases), 2), None, dtype=object)
+    left = np.ones(len(phases), dtype=bool)
+    for target in TARGETS:
+        if target not in models:
+            continue
+        rows = left & _asked(target, phases)
+        if rows.any():
+            told = give_reasons(models[target], matrices[target].take(rows))
+            raising[rows], lowering[rows] = told.raising, told.lowering
+        left &= ~rows
+    return Reasons(raising, lowering)
+
+
+def _worklist(
+    log: EventLog,
+    ledger: Ledger,
+    snapshots: Snapshots,
+    cutoff: int,
+    policy: Policy,
+    rates: Rates,
+    probability: Mapping[str, Floats],
+    told: Reasons,
+    matrices: Mapping[str, Matrix],
+) -> pd.DataFrame:
+    n = len(snapshots)
+    moment = np.full(n, cutoff, dtype=np.int64)
+    seen = AsOf(log, ledger, snapshots, policy, rates)
+    states, customer = seen.states, seen.customer
+    unknown = np.full(n, np.nan)
+    p_late = probability.get("late_payment", unknown)
+    p_still = probability.get("still_open", unknown)
+    p_lost = probability.get("write_off", unknown)
+    currency = currency_of_invoices(log)[snapshots.invoice]
+    balance = units(states["balance"])
+    reporting = np.round(balance * rates.of(currency, moment), 2)
+    everyone = ledger.as_of(
+        np.arange(log.n_invoices, dtype=np.int32), np.full(log.n_invoices, cutoff)
+    )
+    overdue_days = expected_overdue_days(
+        past_cases(log, everyone, policy), states, cutoff, customer, p_late, p_still, policy
+    )
+    loss = np.round(expected_loss(p_lost, reporting, policy), 2)
+    delay = np.round(cost_of_delay(overdue_days, reporting, policy), 2)
+    contact = np.maximum(states["last_contact_at"], _customer_contact(log, customer, cutoff))
+    held = suppressed_reason(states, contact, cutoff, policy)
+    actionable = held == None  # noqa: E711 - element by element
+    priority = np.where(actionable, np.round(loss + delay, 2), 0.0)
+    matrix = next(iter(matrices.values()))
+    account = log.customer_keys["customer"].to_numpy()[customer]
+    matured = matrix["n_promises_matured"] > 0
+    event = log.of_invoice[seen.event_position]
+    phases = phase(ledger, snapshots, policy)
+    disputed = states["disputed"] == 1
+    frame = pd.DataFrame(
+        {
+            "as_of": timestamp(cutoff),
+            "company": log.invoice_keys["company"].to_numpy()[snapshots.invoice],
+            "customer_account": account,
+            "customer_name": _text_as_of(seen, "CustomerName", account),
+            "segment": _text_as_of(seen, "CustomerSegment"),
+            "country": _text_as_of(seen, "Country"),
+            "invoice": log.invoice_keys["invoice"].to_numpy()[snapshots.invoice],
+            "currency": currency,
+            "invoice_date": _dates(
+                np.where(states["posted_at"] == NONE, states["issued_at"], states["posted_at"])
+            ),
+            "due_date": _dates(states["due_date"]),
+            "days_past_due": days_overdue(states, moment),
+            "ageing_bucket": ageing_bucket(states, moment),
+            "phase": phases,
+            "original_amount": units(states["amount"]),
+            "open_balance": balance,
+            "open_balance_reporting": reporting,
+            "to_collect": np.where(actionable, reporting, 0.0),
+            "p_late": p_late,
+            "p_still_open": p_still,
+            "p_write_off": p_lost,
+            "expected_overdue_days": overdue_days,
+            "expected_loss": loss,
+            "cost_of_delay": delay,
+            "priority": priority,
+            "rank": ranks(priority, reporting, actionable),
+            "risk_band": risk_band(np.where(np.isnan(p_late), p_still, p_late), policy),
+            "actionable": actionable,
+            "suppressed_reason": held,
+            "dunning_level": states["level"],
+            "letters": states["n_letters"],
+            "collections_status": collections_status(states),
+            "open_dispute_days": np.where(
+                disputed, (cutoff - states["dispute_since"]) / DAY, np.nan
+            ),
+            "promise_date": _dates(
+                np.where(states["promise_open"] == 1, states["promised_date"], NONE)
+            ),
+            "promise_kept_ratio": np.where(matured, matrix["promise_kept_ratio"], np.nan),
+            "credit_limit": matrix["credit_limit"].astype(np.float64),
+            "utilisation": matrix["credit_limit_usage"].astype(np.float64),
+            "history_depth": matrix["history_depth"].astype(np.float64),
+            "last_event": np.array(log.activities, dtype=object)[log.activity[event]],
+            "last_event_at": datetimes(states["last_event_at"].copy()),
+            "last_contact_at": datetimes(contact.copy()),
+            "collector": _text_as_of(seen, "CollectorAssigned"),
+            "unapplied_credit": _unapplied(log, customer, cutoff, rates),
+        }
+    )
+    for i in range(3):
+        frame[f"reason_{i + 1}"] = told.raising[:, i]
+    for i in range(2):
+        frame[f"relief_{i + 1}"] = told.lowering[:, i]
+    return frame
+
+
+def _dates(moment: Ints) -> NDArray[np.datetime64]:
+    return datetimes(np.where(moment == NONE, NONE, moment - moment % DAY))
+
+
+def _text_as_of(
+    seen: AsOf, name: str, otherwise: NDArray[np.object_] | None = None
+) -> NDArray[np.object_]:
+    """A text column as last stated by the cutoff; ``otherwise`` (or None) where it never was."""
+    empty = np.full(len(seen.snapshots), None, dtype=object) if otherwise is None else otherwise
+    column = seen.log.columns.get(name)
+    if column is None or not column.levels:
+        return empty
+    last = last_stated(seen.log, column)[seen.event_position]
+    code = column.values.astype(np.int64)[seen.log.of_invoice[np.maximum(last, 0)]]
+    return np.where(last >= 0, np.array(column.levels, dtype=object)[code], empty)
+
+
+def _customer_contact(log: EventLog, customer: Codes, cutoff: int) -> Ints:
+    """Last contact with each row's customer that concerned no single invoice."""
+    rows = log.of_customer_alone
+    called = np.isin(log.role[rows], (Role.CONTACT, Role.REMINDER))
+    rows = rows[called & known_by(log.known_at[rows], cutoff)]
+    last = np.full(log.n_customers, NONE, dtype=np.int64)
+    np.maximum.at(last, log.customer[rows], log.event_time[rows])
+    return last[customer]
+
+
+def _unapplied(log: EventLog, customer: Codes, cutoff: int, rates: Rates) -> Floats:
+    """Unapplied cash and credits of each row's customer, in the reporting currency."""
+    rows = np.flatnonzero((log.role == Role.UNAPPLIED) & known_by(log.known_at, cutoff))
+    money = log.money("PaymentAmount")[rows]
+    currency = np.full(len(rows), rates.reporting, dtype=object)
+    column = log.columns.get("CurrencyCode")
+    if column is not None and column.levels:
+        code = column.values.astype(np.int64)[rows]
+        currency = np.where(code >= 0, np.array(column.levels, dtype=object)[code], rates.reporting)
+    rate = rates.of(currency, np.full(len(rows), cutoff, dtype=np.int64))
+    amount = np.where(money == NONE, 0.0, money / MINOR) * rate
+    return np.round(np.bincount(log.customer[rows], amount, log.n_customers)[customer], 2)
