@@ -226,3 +226,13 @@ def report_of(registry: Registry, version: Version) -> dict[str, Any]:
         path = registry.client.download_artifacts(version.run_id, "report.json", folder)
         report: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         return report
+
+
+def test_figures(registry: Registry, version: Version) -> dict[str, float]:
+    """Test metrics that were logged with a version, by name."""
+    found = registry.client.get_run(version.run_id).data.metrics
+    return {
+        name.removeprefix("test."): value
+        for name, value in found.items()
+        if name.startswith("test.")
+    }

@@ -1,0 +1,104 @@
+"""Rows that cannot be used: which they are and why, with what stood in them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from eventlog.dates import Mask
+from eventlog.known import Ints
+from eventlog.raw import Raw
+
+_LONGEST = 60
+UNSPLIT = "unsplit line"
+
+
+class Faults:
+    """Collects what is wrong with rows, rule by rule.
+
+    Parameters
+    ----------
+    n_rows : int
+    """
+
+    def __init__(self, n_rows: int) -> None:
+        self._n_rows = n_rows
+        self._found: list[tuple[Ints, NDArray[np.object_]]] = []
+
+    def add(self, wrong: Mask, reason: str) -> None:
+        """Rows that break a rule."""
+        rows = np.flatnonzero(wrong)
+        if len(rows):
+            self._found.append((rows, np.full(len(rows), reason, dtype=object)))
+
+    def add_cells(self, wrong: Mask, name: str, cells: pa.ChunkedArray, rule: str) -> None:
+        """Rows whose cell of one column breaks a rule; the reason quotes it."""
+        rows = np.flatnonzero(wrong)
+        if len(rows):
+            texts = cells.take(pa.array(rows)).cast(pa.large_string()).fill_null("")
+            shown = pd.Series(texts.to_pandas(), dtype=object)
+            shown = shown.where(shown.str.len() <= _LONGEST, shown.str.slice(0, _LONGEST) + "…")
+            self._found.append((rows, (f"{name} '" + shown + f"' {rule}").to_numpy(dtype=object)))
+
+    @property
+    def mask(self) -> Mask:
+        """Rows with any fault, shape (n_rows,)."""
+        faulty = np.zeros(self._n_rows, dtype=bool)
+        for rows, _ in self._found:
+            faulty[rows] = True
+        return faulty
+
+    def reasons(self, rows: Ints) -> NDArray[np.object_]:
+        """All reasons of some faulty rows in one text each; `rows` is sorted."""
+        joined = np.full(len(rows), "", dtype=object)
+        for found, texts in self._found:
+            here = np.isin(found, rows)
+            place = np.searchsorted(rows, found[here])
+            before = joined[place]
+            joined[place] = before + np.where(before == "", "", "; ") + texts[here]
+        return joined
+
+
+def quarantine_of(raw: Raw, faults: Faults, excused: Mask) -> pd.DataFrame:
+    """The rows that were set aside.
+
+    Parameters
+    ----------
+    raw : Raw
+    faults : Faults
+    excused : ndarray of bool, shape (n_rows,)
+        Rows that are left out for another reason and not set aside.
+
+    Returns
+    -------
+    DataFrame, columns line, reason, then the source's own
+        Sorted by line. Lines that could not be split have their text in a last column
+        ``unsplit line``; a source's own column named line or reason gets " (file)" appended.
+    """
+    rows = np.flatnonzero(faults.mask & ~excused)
+    taken = pa.array(rows)
+    own = {
+        f"{name} (file)" if name in ("line", "reason", UNSPLIT) else name: column.take(taken)
+        for name, column in zip(raw.names, raw.cells, strict=True)
+    }
+    split = pd.DataFrame(
+        {
+            "line": raw.lines(raw.row[rows]),
+            "reason": pd.Series(faults.reasons(rows), dtype="str"),
+            **{name: column.to_pandas() for name, column in own.items()},
+        }
+    )
+    if not len(raw.unsplit):
+        return split
+    unsplit = pd.DataFrame(
+        {
+            "line": raw.lines(raw.unsplit["row"].to_numpy(dtype=np.int64)),
+            "reason": raw.unsplit["reason"].astype("str"),
+            UNSPLIT: raw.unsplit["text"].astype("str"),
+        }
+    )
+    both = pd.concat([split, unsplit], ignore_index=True) if len(split) else unsplit
+    both = both.reindex(columns=["line", "reason", *own, UNSPLIT])
+    return both.sort_values("line", kind="stable", ignore_index=True)

@@ -1,0 +1,151 @@
+"""Which rows of a source can be used: what must be stated, and which way payments are signed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from eventlog.cells import objects_of
+from eventlog.columns import EXPECTED, Parsed
+from eventlog.dates import Mask
+from eventlog.errors import DataError
+from eventlog.log import NONE, Column
+from eventlog.mapping import Mapping as NameMapping
+from eventlog.mapping import match_activities
+from eventlog.quarantine import Faults
+from eventlog.raw import Raw
+from eventlog.template import ACTIVITY_NAMED, ATTRIBUTE_NAMED, DUE_DATE_PASSED, Role, role_of
+
+#: Roles whose PaymentAmount is money that moved.
+MOVING_ROLES = (
+    Role.UNAPPLIED,
+    Role.CREDITED,
+    Role.RECEIVED,
+    Role.PAYMENT_POSTED,
+    Role.REVERSED,
+    Role.WRITTEN_OFF,
+    Role.RECOVERED,
+)
+_MOST_ACTIVITIES = np.iinfo(np.int16).max
+
+
+@dataclass(frozen=True)
+class Activities:
+    """Activities of all rows in the template's spelling.
+
+    Attributes
+    ----------
+    column : Column
+        Levels; -1 where empty.
+    respelt : int
+        Rows on which the source spelled them differently.
+    """
+
+    column: Column
+    respelt: int
+
+    def where(self, fits: list[bool]) -> Mask:
+        """Rows whose activity fits, given the answer for each level; False where empty."""
+        return np.array([*fits, False], dtype=bool)[self.column.values.astype(np.int32)]
+
+    @property
+    def calculated(self) -> Mask:
+        """Rows that state what the ledger calculates."""
+        return self.where([name == DUE_DATE_PASSED for name in self.column.levels])
+
+
+def activities_of(written: Column, mapping: NameMapping) -> Activities:
+    """Match activities to the template.
+
+    Raises
+    ------
+    DataError
+        If there are more different ones than a log can hold.
+    """
+    names = np.array(match_activities(list(written.levels), mapping), dtype=object)
+    levels, place = np.unique(names, return_inverse=True)
+    if len(levels) > _MOST_ACTIVITIES:
+        raise DataError(
+            f"'ActivityName' has {len(levels):,} different values, more than "
+            f"{_MOST_ACTIVITIES:,}. Map it to the column that says what happened."
+        )
+    codes = written.values.astype(np.int32)
+    matched = np.append(place, -1).astype(np.int32)[codes]
+    changed = np.append(names != np.array(written.levels, dtype=object), False)[codes]
+    return Activities(Column("level", matched, tuple(levels)), int(changed.sum()))
+
+
+def customers_of(parsed: Mapping[str, Parsed], n_rows: int) -> tuple[np.ndarray, int]:
+    """The customer each row names: its account, else its name, else "".
+
+    Returns
+    -------
+    customers : ndarray of str objects, shape (n_rows,)
+    fallen_back : int
+        Rows without an account, although the source has accounts, whose name is used.
+    """
+    account, name = parsed.get("CustomerAccount"), parsed.get("CustomerName")
+    if account is None or name is None:
+        one = account or name
+        nobody = np.full(n_rows, "", dtype=object)
+        return (nobody if one is None else objects_of(one.column)), 0
+    unnumbered = account.column.values.astype(np.int32) < 0
+    fallen_back = int((unnumbered & name.column.stated()).sum())
+    accounts = objects_of(account.column)
+    if fallen_back:
+        accounts = np.where(unnumbered, objects_of(name.column), accounts)
+    return accounts, fallen_back
+
+
+def add_faults(
+    faults: Faults, raw: Raw, places: Mapping[str, int], parsed: Mapping[str, Parsed]
+) -> None:
+    """Note cells that cannot be read, and required ones that are empty."""
+    for name, column in parsed.items():
+        rule = EXPECTED.get(ATTRIBUTE_NAMED[name].kind, "")
+        faults.add_cells(column.bad, name, raw.cells[places[name]], rule)
+    faults.add(~parsed["ActivityName"].column.stated(), "ActivityName is empty")
+    moment = parsed["EventTime"]
+    faults.add(~moment.column.stated() & ~moment.bad, "EventTime is empty")
+
+
+def add_missing_invoices(
+    faults: Faults, invoice: Column, activities: Activities, customer_named: Mask
+) -> None:
+    """Note events without an invoice that need one, or that name no customer either."""
+    alone = [
+        name not in ACTIVITY_NAMED or not ACTIVITY_NAMED[name].invoice
+        for name in activities.column.levels
+    ]
+    may_be_alone, empty = activities.where(alone), ~invoice.stated()
+    needed = empty & ~may_be_alone & activities.column.stated()
+    faults.add(needed, "InvoiceNumber is empty and the activity needs one")
+    faults.add(
+        empty & may_be_alone & ~customer_named, "InvoiceNumber and the customer are both empty"
+    )
+
+
+def settle_signs(
+    faults: Faults, raw: Raw, place: int, payment: Parsed, activities: Activities
+) -> tuple[Parsed, int]:
+    """Make payments positive if the whole log signs them negative; set mixed signs aside.
+
+    Returns
+    -------
+    payment : Parsed
+    turned : int
+        Rows whose sign was dropped.
+    """
+    amounts = payment.column.values.astype(np.int64)
+    negative = (amounts < 0) & (amounts != NONE)
+    moving = activities.where([role_of(n) in MOVING_ROLES for n in activities.column.levels])
+    if not negative.any():
+        return payment, 0
+    if (negative & moving).any() and not ((amounts > 0) & moving).any():
+        positive = Column("money", np.where(negative, -amounts, amounts))
+        return Parsed(positive, payment.bad), int(negative.sum())
+    rule = "is negative, and not all payments of the log are"
+    faults.add_cells(negative, "PaymentAmount", raw.cells[place], rule)
+    return payment, 0
