@@ -194,7 +194,7 @@ def save_model(model: RiskModel, folder: Path) -> None:
         "usual": model.usual,
         "facts": model.facts,
     }
-    text = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True)
+    text = json.dumps(document, ensure_ascii=False, indent=1)  # order of attributes counts
     (folder / "model.json").write_text(text, encoding="utf-8")
 
 

@@ -191,35 +191,40 @@ def print_worklist(out: Console, rows: pd.DataFrame, currency: str, hold: bool =
     if rows.empty:
         out.print("No invoice matches. Widen the filters, or look at `--tab all`.")
         return
-    table = _table(
-        f"Worklist, money in {currency or 'the invoice currency'}",
-        "#",
-        "invoice",
-        "customer",
-        "open",
-        "days past due",
-        "late",
-        "still open",
-        "write-off",
-        "priority",
-        "on hold because" if hold else "why",
-        right=(0, 3, 4, 5, 6, 7, 8),
+    table = Table(
+        title=f"Worklist, money in {currency or 'the invoice currency'}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        caption="risk: late = not paid in time, open = late and still open at the horizon",
+        caption_justify="left",
     )
+    for heading in ("#", "invoice"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading == "#" else "left")
+    table.add_column("customer, and on hold because" if hold else "customer, and why", ratio=1)
+    for heading in ("open", "days", "risk", "write-off", "priority"):
+        table.add_column(heading, no_wrap=True, justify="right")
     for row in rows.to_dict("records"):
-        why = row["suppressed_reason"] if hold and row["suppressed_reason"] else row["reason_1"]
+        why = row["suppressed_reason"] if hold else None
+        why = row["reason_1"] if why is None or pd.isna(why) else why
+        told = "" if why is None or pd.isna(why) else f"\n[dim]{escape(str(why))}[/]"
         table.add_row(
             f"{row['rank']:,}",
             escape(str(row["invoice"])),
-            escape(str(row["customer_name"])),
+            escape(str(row["customer_name"])) + told,
             number(row["open_balance_reporting"], 2),
             number(row["days_past_due"], 0),
-            percent(row["p_late"]),
-            percent(row["p_still_open"]),
+            _risk(row),
             percent(row["p_write_off"]),
             number(row["priority"], 2),
-            escape(str(why)) if why and not pd.isna(why) else "",
         )
     out.print(table)
+
+
+def _risk(row: dict[Any, Any]) -> str:
+    """Probability of the row's phase, and which it is."""
+    if not pd.isna(row["p_late"]):
+        return f"late {percent(row['p_late'])}"
+    return f"open {percent(row['p_still_open'])}" if not pd.isna(row["p_still_open"]) else "–"
 
 
 def print_totals(out: Console, totals: Totals, currency: str) -> None:
