@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from eventlog.known import Codes, Ints, last_known
+from eventlog.known import Codes, Ints, known_by, last_known
 from eventlog.ledger import Ledger
 from eventlog.log import MINOR, NONE, EventLog
 from eventlog.policy import Policy
@@ -70,12 +70,26 @@ class AsOf:
     def _currency(self) -> NDArray[np.object_]:
         return currency_of_invoices(self.log)
 
+    @cached_property
+    def _currency_since(self) -> Ints:
+        """When each invoice's currency was first stated, shape (n_invoices,)."""
+        since = np.full(self.log.n_invoices, np.iinfo(np.int64).max)
+        column = self.log.columns.get("CurrencyCode")
+        if column is not None:
+            rows = self.log.of_invoice[column.stated()[self.log.of_invoice]][::-1]
+            since[self.log.invoice[rows]] = self.log.known_at[rows]
+        return since
+
     def rate_of(self, states: NDArray[np.void]) -> Floats:
-        """Reporting rate of each state's invoice at that state's own time."""
+        """Reporting rate of each state's invoice at that state's own time.
+
+        A currency that is stated later is not known yet: the amount counts as it stands.
+        """
         if not self._several_currencies:
             return np.ones(len(states))
-        invoice = np.maximum(states["invoice"], 0)
-        return self.rates.of(self._currency[invoice], states["known_at"])
+        invoice, moment = np.maximum(states["invoice"], 0), states["known_at"]
+        stated = known_by(self._currency_since[invoice], moment)
+        return self.rates.of(np.where(stated, self._currency[invoice], ""), moment)
 
     def reporting(self, states: NDArray[np.void], name: str) -> Ints:
         """A money field of states in minor units of the reporting currency; unknown is 0."""
@@ -102,7 +116,7 @@ def ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> Floats:
     return np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom != 0)
 
 
-def shrunk(part: Floats, whole: Floats, prior: Floats, weight: float) -> Floats:
+def shrunk(part: Floats, whole: Floats, prior: Floats | float, weight: float) -> Floats:
     """Share pulled towards a prior as if ``weight`` more cases had shown it.
 
     The posterior mean of a beta prior, (part + weight × prior) / (whole + weight).

@@ -86,7 +86,8 @@ def choose_encoding(
         for name, column in CATEGORY_COLUMNS.items()
         if column in known.columns
     }
-    companies = known.invoice_keys["company"].unique()
+    seen = np.unique(known.invoice[known.of_invoice])
+    companies = known.invoice_keys["company"].iloc[seen].unique()
     levels["company"] = tuple(sorted(str(c) for c in companies))[:MOST_LEVELS]
     activities = pd.Series(known.activity).value_counts().index[:MOST_LEVELS]
     levels["last_activity"] = tuple(known.activities[i] for i in activities)

@@ -89,7 +89,7 @@ company | category | company | company | Legal entity.
 """
 
 _CUSTOMER = """
-late_share | share | late record | invoices paid late | Late among the customer's matured other invoices, shrunk to the whole.
+late_share | share | late record | invoices paid late | Late among the customer's matured other invoices, shrunk to 10 %.
 late_share_365 | share | late record | invoices paid late, last 365 days | The same over 365 days.
 late_share_90 | share | late record | invoices paid late, last 90 days | The same over 90 days.
 late_share_decayed_30 | share | late record | recent invoices paid late | The same with a half-life of 30 days.
@@ -139,7 +139,7 @@ credit_limit | money | credit limit | credit limit | Known as history only; miss
 credit_limit_usage | ratio | credit limit | credit limit usage | Open balance over the limit.
 n_limit_changes | count | credit limit | credit limit changes | Changes seen so far.
 days_since_limit_change | days | credit limit | days since the limit was set | Missing without a known limit.
-tenure_days | days | tenure | days as a customer | Days since the first invoice.
+tenure_days | days | tenure | days as a customer | Days since the first invoice, 365 at most.
 order_gap_days | days | order rhythm | mean days between invoices | Missing with fewer than two.
 days_since_previous_invoice | days | order rhythm | days since the previous invoice | At the time of issue.
 n_issued_90 | count | order rhythm | other invoices in the last 90 days | Issued.
@@ -150,21 +150,20 @@ history_depth | count | history | closed invoices on record | Other invoices clo
 """
 
 _PEERS = """
-segment_late_rate | share | peers | late invoices in the segment | Shrunk to the whole.
-country_late_rate | share | peers | late invoices in the country | Shrunk to the whole.
-size_late_rate | share | peers | late among invoices of this size | Half powers of ten, shrunk to the whole.
-level_late_rate | share | peers | late at this dunning level | By level at maturity, shrunk to the whole.
-segment_write_off_rate | share | peers | written off in the segment | Shrunk to the whole.
-country_write_off_rate | share | peers | written off in the country | Shrunk to the whole.
-size_write_off_rate | share | peers | written off among invoices of this size | Shrunk to the whole.
-level_write_off_rate | share | peers | written off at this dunning level | Shrunk to the whole.
+segment_late_ratio | ratio | peers | late invoices in the segment against all | Late rate of the segment, shrunk, over that of all; 1 is as everybody.
+country_late_ratio | ratio | peers | late invoices in the country against all | The same for the country.
+size_late_ratio | ratio | peers | late invoices of this size against all | The same for half powers of ten of the amount.
+level_late_ratio | ratio | peers | late invoices at this dunning level against all | The same for the level at maturity.
+segment_write_off_ratio | ratio | peers | write-offs in the segment against all | Share written off among closed invoices, shrunk, over that of all.
+country_write_off_ratio | ratio | peers | write-offs in the country against all | The same for the country.
+size_write_off_ratio | ratio | peers | write-offs of this size against all | The same for half powers of ten of the amount.
+level_write_off_ratio | ratio | peers | write-offs at this dunning level against all | The same for the level at closing.
 """
 
 _CALENDAR = """
 due_weekday | level | calendar | weekday of the due date | 0 is Monday.
 due_day_of_month | level | calendar | day of the month of the due date | 1 to 31.
 due_days_to_month_end | days | calendar | days from due date to month end | 0 to 30.
-due_month | level | calendar | month of the due date | 1 to 12.
 """
 
 FEATURES: tuple[Feature, ...] = tuple(

@@ -1,4 +1,7 @@
-"""The calendar of the due date: when in the week, month and year it falls."""
+"""The calendar of the due date: when in the week and in the month it falls.
+
+Not when in the year: with a few years of log, the month tells seasons that happened, not seasons.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,5 @@ def calendar_features(seen: AsOf) -> dict[str, Floats]:
             "due_weekday": dates.dayofweek,
             "due_day_of_month": dates.day,
             "due_days_to_month_end": to_month_end,
-            "due_month": dates.month,
         }.items()
     }

@@ -36,7 +36,7 @@ def invoice_features(seen: AsOf, encoding: Encoding) -> dict[str, Floats]:
         ),
         "amount": amount,
         "balance": balance,
-        "share_paid": ratio(amount - balance, amount),
+        "share_paid": np.clip(ratio(amount - balance, amount), 0.0, 1.0),
         "n_payments": s["n_payments"],
         "days_since_payment": days_since(now, s["last_payment_at"]),
         "dunning_level": s["level"],

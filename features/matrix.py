@@ -20,9 +20,6 @@ from features.invoice import invoice_features
 from features.peers import peer_features
 from features.snapshots import Snapshots
 
-#: Promise-kept ratio assumed of a customer without matured promises; 60-80 % is called typical.
-KEPT_AT_FIRST = 0.6
-
 
 @dataclass(frozen=True)
 class Matrix:
@@ -83,9 +80,8 @@ def build_matrix(
     seen = AsOf(log, ledger, snapshots, policy, rates)
     found = invoice_features(seen, encoding)
     found |= calendar_features(seen)
-    of_peers, late_share = peer_features(seen)
-    found |= of_peers
-    found |= customer_features(seen, late_share, KEPT_AT_FIRST)
+    found |= peer_features(seen)
+    found |= customer_features(seen)
     columns = [feature.name for feature in FEATURES]
     values = np.empty((len(snapshots), len(columns) + len(encoding.attributes)), np.float32, "F")
     for i, name in enumerate(columns):

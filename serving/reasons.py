@@ -7,7 +7,7 @@ score goes along with, not what causes a late payment.
 
 from __future__ import annotations
 
-from calendar import day_name, month_name
+from calendar import day_name
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,8 +116,6 @@ def say(feature: Feature, value: float, levels: tuple[str, ...] = ()) -> str:
         return levels[int(value)] if 0 <= int(value) < len(levels) else "other"
     if feature.name == "due_weekday":
         return day_name[int(value)]
-    if feature.name == "due_month":
-        return month_name[int(value)]
     if feature.unit == "yes/no":
         return "yes" if value else "no"
     if feature.unit == "share":
