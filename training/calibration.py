@@ -1,10 +1,13 @@
 """Probabilities that mean what they say.
 
-A calibrator maps the model's raw margin to a probability. It is chosen on forward-in-time
-predictions of inner fits: a candidate is fitted on the earlier stretches of time and judged on each
-later one; the identity stays unless the candidate lowers the log loss on every one of them. (A
-calibrator that helps once may only have learnt the level of one season; on the charges log, one
-fitted through the spring of 2020 doubled the calibration error of the summer.)
+A booster fitted to log loss has the right level on its training rows by construction; what can be
+wrong is how far its probabilities reach. So the calibrator stretches or shrinks the log odds around
+the level and leaves the level alone. It is fitted on forward-in-time predictions of inner fits and
+kept only if it lowers the log loss on every later stretch.
+
+Why the level is left alone: an intercept fitted to past stretches is their drift. On the charges
+log, lateness rose for three stretches and then fell; Platt's calibrator, fitted on the rise, passed
+every inner comparison and raised the Brier score of the next quarter from 0.0247 to 0.0310.
 """
 
 from __future__ import annotations
@@ -13,42 +16,39 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 Floats = NDArray[np.float64]
-#: An isotonic curve needs many positives not to follow noise.
-ISOTONIC_POSITIVES = 1000
 #: Smallest relative gain in log loss, on every later stretch, for giving up the identity.
 WORTH_IT = 0.002
-#: Later stretches that a candidate has to be judged on.
+#: Later stretches that a calibrator has to be judged on.
 FEWEST_JUDGED = 2
 
 
 @dataclass(frozen=True)
 class Calibrator:
-    """A map from margin to probability, kept as plain numbers.
+    """A map from margin to probability: ``sigmoid(centre + slope × (margin − centre))``.
 
     Attributes
     ----------
-    kind : {'identity', 'platt', 'isotonic'}
-    x, y : tuple of float
-        ``platt``: intercept and slope on the margin in `x`. ``isotonic``: knots on the margin and
-        their probabilities.
+    centre : float
+        Log odds of the level, where the map changes nothing.
+    slope : float
+        Above 1 spreads probabilities, below 1 draws them together; 1 is the identity.
     """
 
-    kind: str = "identity"
-    x: tuple[float, ...] = ()
-    y: tuple[float, ...] = ()
+    centre: float = 0.0
+    slope: float = 1.0
+
+    @property
+    def kind(self) -> str:
+        """``identity`` or ``slope``."""
+        return "identity" if self.slope == 1.0 else "slope"
 
     def probability(self, margin: Floats) -> Floats:
         """Probability of each margin (log odds), shape (n,)."""
-        if self.kind == "platt":
-            return sigmoid(self.x[0] + self.x[1] * margin)
-        if self.kind == "isotonic":
-            return np.interp(margin, self.x, self.y)
-        return sigmoid(margin)
+        return sigmoid(self.centre + self.slope * (margin - self.centre))
 
 
 def sigmoid(margin: Floats) -> Floats:
@@ -56,20 +56,24 @@ def sigmoid(margin: Floats) -> Floats:
     return 1.0 / (1.0 + np.exp(-np.clip(margin, -35.0, 35.0)))
 
 
-def fit_calibrator(kind: str, margin: Floats, y: Floats) -> Calibrator:
-    """Fit one kind of calibrator on margins and outcomes."""
-    if kind == "platt":
-        model = LogisticRegression(C=1e6).fit(margin[:, None], y)
-        return Calibrator("platt", (float(model.intercept_[0]), float(model.coef_[0, 0])))
-    if kind == "isotonic":
-        curve = IsotonicRegression(y_min=1e-4, y_max=1 - 1e-4, out_of_bounds="clip").fit(margin, y)
-        knots = tuple(map(float, curve.X_thresholds_)), tuple(map(float, curve.y_thresholds_))
-        return Calibrator("isotonic", *knots)
-    return Calibrator()
+def fit_slope(margin: Floats, y: Floats, stretch: NDArray[np.int64]) -> Calibrator:
+    """Fit the slope that all stretches of time share, each with a level of its own.
+
+    Parameters
+    ----------
+    margin, y : ndarray of float64, shape (n,)
+    stretch : ndarray of int64, shape (n,)
+    """
+    level = (stretch[:, None] == np.unique(stretch)[None, :]).astype(np.float64)
+    model = LogisticRegression(C=1e6, fit_intercept=False, max_iter=500)
+    model.fit(np.column_stack([margin, level]), y)
+    slope = float(model.coef_[0, 0])
+    share = float(np.clip(y.mean(), 1e-6, 1 - 1e-6))
+    return Calibrator(float(np.log(share / (1 - share))), slope) if slope > 0 else Calibrator()
 
 
 def choose_calibrator(margin: Floats, y: Floats, stretch: NDArray[np.int64]) -> Calibrator:
-    """Choose and fit a calibrator on forward predictions.
+    """Fit a calibrator on forward predictions, or keep the identity.
 
     Parameters
     ----------
@@ -81,36 +85,22 @@ def choose_calibrator(margin: Floats, y: Floats, stretch: NDArray[np.int64]) -> 
     Returns
     -------
     Calibrator
-        The identity where there are fewer than three stretches or nothing improves on it.
+        The identity where there are fewer than three stretches, or where a slope fitted on the
+        earlier ones fails to lower the log loss on some later one.
     """
-    stretches = np.unique(stretch)
-    kinds = ["platt"] + (["isotonic"] if y.sum() >= 2 * ISOTONIC_POSITIVES else [])
-    best, most = "identity", 0.0
-    for kind in kinds:
-        gains = [
-            _gain(kind, margin, y, stretch < later, stretch == later) for later in stretches[1:]
-        ]
-        if len(gains) >= FEWEST_JUDGED and min(gains) > WORTH_IT and sum(gains) > most:
-            best, most = kind, sum(gains)
-    return fit_calibrator(best, margin, y)
+    later = np.unique(stretch)[1:]
+    if len(later) < FEWEST_JUDGED:
+        return Calibrator()
+    if min(_gain(margin, y, stretch, moment) for moment in later) <= WORTH_IT:
+        return Calibrator()
+    return fit_slope(margin, y, stretch)
 
 
-def _gain(
-    kind: str,
-    margin: Floats,
-    y: Floats,
-    earlier: NDArray[np.bool_],
-    later: NDArray[np.bool_],
-) -> float:
-    """Share of log loss that a calibrator fitted on earlier rows saves on later ones."""
-    if min(_classes(y[earlier]), _classes(y[later])) < 2:
+def _gain(margin: Floats, y: Floats, stretch: NDArray[np.int64], later: int) -> float:
+    """Share of the log loss of a stretch that a slope fitted on the earlier ones saves."""
+    before, at = stretch < later, stretch == later
+    if min(len(np.unique(y[before])), len(np.unique(y[at]))) < 2:
         return 0.0
-    fitted = fit_calibrator(kind, margin[earlier], y[earlier])
-    if kind == "platt" and fitted.x[1] <= 0:
-        return 0.0  # would turn the ranking round
-    before = log_loss(y[later], sigmoid(margin[later]))
-    return float(1.0 - log_loss(y[later], fitted.probability(margin[later])) / before)
-
-
-def _classes(y: Floats) -> int:
-    return len(np.unique(y))
+    fitted = fit_slope(margin[before], y[before], stretch[before])
+    plain = log_loss(y[at], sigmoid(margin[at]))
+    return float(1.0 - log_loss(y[at], fitted.probability(margin[at])) / plain)

@@ -217,14 +217,13 @@ def load_model(folder: Path) -> RiskModel:
             "Train it again."
         )
     encoding = document["encoding"]
-    calibrator = document["calibrator"]
     return RiskModel(
         target=document["target"],
         boosters=tuple(
             lgb.Booster(model_file=str(folder / f"booster_{i}.txt"))
             for i in range(document["boosters"])
         ),
-        calibrator=Calibrator(calibrator["kind"], tuple(calibrator["x"]), tuple(calibrator["y"])),
+        calibrator=Calibrator(**document["calibrator"]),
         columns=tuple(document["columns"]),
         categories=tuple(document["categories"]),
         encoding=Encoding(
