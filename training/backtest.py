@@ -78,7 +78,7 @@ def run_backtest(
         If there is nothing to test on.
     """
     model, train = fit_model(log, target, train_until, policy, rates, recipe, progress)
-    findings = lint(model.encoding, train.matrix, train.y)
+    findings = lint(model.encoding, train.matrix, train.y, policy)
     refuse(target, findings, override)
     progress("test rows")
     test = gather_test(log, model, train_until, test_until, policy, rates)
@@ -86,7 +86,7 @@ def run_backtest(
     progress("baselines")
     rivals = baseline_predictions(target, train.matrix, train.y, test.matrix)
     report = _report(log, model, train, test, p, rivals, train_until, test_until, policy)
-    findings += too_good(report["metrics"]["roc_auc"])
+    findings += too_good(test.y, p, test.matrix, policy)
     refuse(target, findings, override)
     report["leakage"] = {"findings": [asdict(f) for f in findings], "override": override}
     if repeats:

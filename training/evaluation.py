@@ -100,11 +100,11 @@ def expected_calibration_error(y: Floats, p: Floats) -> float:
     return float((gap * table["n"]).sum() / table["n"].sum())
 
 
-def _calibration_line(y: Floats, p: Floats) -> tuple[float, float]:
+def _calibration_line(y: Floats, p: Floats) -> tuple[float | None, float | None]:
     """Slope and intercept of the outcome on the log odds of p; (1, 0) is perfect."""
     margin = np.log(p / (1 - p))
     if np.ptp(margin) < 1e-9:
-        return float("nan"), float("nan")
+        return None, None
     line = LogisticRegression(C=1e6).fit(margin[:, None], y)
     return float(line.coef_[0, 0]), float(line.intercept_[0])
 

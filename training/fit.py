@@ -29,7 +29,7 @@ Progress = Callable[[str], None]
 
 #: Fewest positives, and fewest negatives, that a model is trained on.
 FEWEST_CASES = 50
-MOST_ROUNDS = 1500
+FEWEST_ROUNDS, MOST_ROUNDS = 30, 1500
 #: Snapshots above which the default rhythm is monthly instead of weekly.
 MOST_ROWS = 1_500_000
 
@@ -193,12 +193,13 @@ def fit_examples(
 ) -> RiskModel:
     """Choose rounds and calibrator on inner forward fits, then refit on every example."""
     matrix, y = examples.matrix, examples.y
+    invoice = matrix.snapshots.invoice
     progress("inner fits")
     margins, outcomes, stretches, rounds = _forward_fits(examples, recipe)
     calibrator = choose_calibrator(margins, outcomes, stretches)
     progress("final fit")
     boosters = tuple(
-        fit_booster(matrix.values, y, matrix, rounds, seed=seed, threads=recipe.threads)
+        fit_booster(matrix.values, y, invoice, matrix, rounds, seed=seed, threads=recipe.threads)
         for seed in range(recipe.seeds)
     )
     return RiskModel(
@@ -227,8 +228,7 @@ def _forward_fits(
     examples: Examples, recipe: Recipe
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], int]:
     """Predictions on stretches of time after each inner origin, and the rounds that served best."""
-    matrix, y = examples.matrix, examples.y
-    cutoff = matrix.snapshots.cutoff
+    cutoff, y = examples.matrix.snapshots.cutoff, examples.y
     origins = inner_origins(cutoff, examples.window_end, recipe.inner_folds)
     margins, outcomes, stretches, best = [], [], [], []
     for i, (origin, until) in enumerate(_pairs(origins)):
@@ -236,28 +236,47 @@ def _forward_fits(
         after = (cutoff >= origin) & (cutoff < until)
         if min(_fewest(y[before]), _fewest(y[after])) < 10:
             continue
-        later = matrix.values[after]
-        booster = fit_booster(
-            matrix.values[before],
-            y[before],
-            matrix,
-            MOST_ROUNDS,
-            threads=recipe.threads,
-            valid=(later, y[after]),
-        )
-        best.append((booster.best_iteration, len(y[before])))
-        margins.append(booster.predict(later, raw_score=True, num_iteration=booster.best_iteration))
+        rounds, margin = _stop_early(examples, before, after, recipe)
+        best.append(rounds)
+        margins.append(margin)
         outcomes.append(y[after])
         stretches.append(np.full(int(after.sum()), i, dtype=np.int64))
-    if not best:
-        none = np.empty(0)
-        return none, none, np.empty(0, dtype=np.int64), 200
+    if not best:  # the log is too short to look forward inside it: hold out invoices instead
+        held = _every_fourth(examples.matrix.snapshots.invoice)
+        if min(_fewest(y[held]), _fewest(y[~held])) < 5:
+            return np.empty(0), np.empty(0), np.empty(0, dtype=np.int64), FEWEST_ROUNDS
+        rounds, _ = _stop_early(examples, ~held, held, recipe)
+        return np.empty(0), np.empty(0), np.empty(0, dtype=np.int64), max(rounds, FEWEST_ROUNDS)
     return (
         np.concatenate(margins),
         np.concatenate(outcomes),
         np.concatenate(stretches),
-        int(np.clip(np.median([n for n, _ in best]) * 1.1, 50, MOST_ROUNDS)),
+        int(np.clip(np.median(best) * 1.1, FEWEST_ROUNDS, MOST_ROUNDS)),
     )
+
+
+def _stop_early(
+    examples: Examples, train: NDArray[np.bool_], valid: NDArray[np.bool_], recipe: Recipe
+) -> tuple[int, NDArray[np.float64]]:
+    """Rounds that serve the valid rows best, and their margins by that many."""
+    matrix, y = examples.matrix, examples.y
+    later = matrix.values[valid]
+    booster = fit_booster(
+        matrix.values[train],
+        y[train],
+        matrix.snapshots.invoice[train],
+        matrix,
+        MOST_ROUNDS,
+        threads=recipe.threads,
+        valid=(later, y[valid]),
+    )
+    rounds = int(booster.best_iteration)
+    return rounds, np.asarray(booster.predict(later, raw_score=True, num_iteration=rounds))
+
+
+def _every_fourth(invoice: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """A quarter of the invoices, spread by a multiplicative hash of their codes."""
+    return (invoice.astype(np.uint64) * np.uint64(2654435761) >> np.uint64(16)) % 4 == 0
 
 
 def _pairs(origins: NDArray[np.int64]) -> Iterable[tuple[int, int]]:

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from eventlog.errors import DuecastError
+from eventlog.policy import Policy
 from eventlog.template import ATTRIBUTE_NAMED
 from features.attributes import Encoding
 from features.catalogue import FEATURE_NAMED
@@ -21,8 +22,9 @@ from features.matrix import Matrix
 SINGLE_FEATURE_AUC = 0.95
 #: A model that ranks unseen outcomes this well is taken for a leak.
 TEST_AUC = 0.98
-#: Rows on which single features are tried.
+#: Rows on which single features are tried, and the fewest cases of either kind among them.
 _ROWS = 50_000
+_CASES = 10
 
 
 class LeakageError(DuecastError):
@@ -37,11 +39,14 @@ class Finding:
     why: str
 
 
-def lint(encoding: Encoding, matrix: Matrix, y: np.ndarray, seed: int = 0) -> list[Finding]:
+def lint(
+    encoding: Encoding, matrix: Matrix, y: np.ndarray, policy: Policy, seed: int = 0
+) -> list[Finding]:
     """Look for leaks among the features of a training set.
 
     Barred names, identifiers and dates ahead of their rows never get this far: `choose_encoding`
-    leaves them out and says why. Here every column is tried alone against the label.
+    leaves them out and says why. Here every column is tried alone against the label, within a
+    phase: over both, whatever tells late invoices from others tells most write-offs too.
     """
     found = [
         Finding(name, "an answer of the extract, never a feature")
@@ -51,8 +56,26 @@ def lint(encoding: Encoding, matrix: Matrix, y: np.ndarray, seed: int = 0) -> li
     rows = np.arange(len(y))
     if len(rows) > _ROWS:
         rows = np.random.default_rng(seed).choice(rows, _ROWS, replace=False)
+    for phase, of_phase in _phases(matrix, policy).items():
+        found += _alone(matrix, y, rows[of_phase[rows]], phase)
+    return found
+
+
+def _phases(matrix: Matrix, policy: Policy) -> dict[str, np.ndarray]:
+    """Masks of the rows of either phase; invoices without a due date are not yet late."""
+    is_late = matrix["days_past_due"] > policy.late_after_days
+    return {"late": is_late, "not yet late": ~is_late}
+
+
+def _too_few(outcome: np.ndarray) -> bool:
+    return bool(min(outcome.sum(), len(outcome) - outcome.sum()) < _CASES)
+
+
+def _alone(matrix: Matrix, y: np.ndarray, rows: np.ndarray, phase: str) -> list[Finding]:
+    """Columns that alone rank the outcomes of one phase too well."""
+    found: list[Finding] = []
     outcome = y[rows]
-    if min(outcome.sum(), len(outcome) - outcome.sum()) < 10:
+    if _too_few(outcome):
         return found
     for name in matrix.columns:
         column = matrix[name][rows].astype(np.float64)
@@ -65,21 +88,31 @@ def lint(encoding: Encoding, matrix: Matrix, y: np.ndarray, seed: int = 0) -> li
         auc = max(auc, 1 - auc)
         if auc > SINGLE_FEATURE_AUC:
             kind = "feature" if name in FEATURE_NAMED else "additional attribute"
-            found.append(Finding(name, f"this {kind} alone reaches ROC AUC {auc:.3f}"))
+            why = f"this {kind} alone reaches ROC AUC {auc:.3f} among invoices {phase}"
+            found.append(Finding(name, why))
     return found
 
 
 def _rate_of_level(code: np.ndarray, outcome: np.ndarray) -> np.ndarray:
+    """Rate of each row's level among every other row, so that small levels are not their own."""
     levels, index = np.unique(code, return_inverse=True)
-    cases = np.bincount(index, minlength=len(levels))
-    return (np.bincount(index, weights=outcome) / cases)[index]
+    half = np.arange(len(code)) % 2
+    rate = np.empty(len(code))
+    for mine, theirs in ((half == 0, half == 1), (half == 1, half == 0)):
+        cases = np.bincount(index[theirs], minlength=len(levels))
+        hits = np.bincount(index[theirs], weights=outcome[theirs], minlength=len(levels))
+        rate[mine] = ((hits + outcome[theirs].mean()) / (cases + 1.0))[index[mine]]
+    return rate
 
 
-def too_good(test_auc: float | None) -> list[Finding]:
-    """Object to a test ROC AUC beyond belief."""
-    if test_auc is None or test_auc <= TEST_AUC:
-        return []
-    return [Finding("model", f"its test ROC AUC is {test_auc:.3f}, above {TEST_AUC}")]
+def too_good(y: np.ndarray, p: np.ndarray, matrix: Matrix, policy: Policy) -> list[Finding]:
+    """Object to a ROC AUC on test rows that is beyond belief within a phase."""
+    found = []
+    for phase, rows in _phases(matrix, policy).items():
+        if not _too_few(y[rows]) and (auc := roc_auc_score(y[rows], p[rows])) > TEST_AUC:
+            why = f"its test ROC AUC is {auc:.3f} among invoices {phase}, above {TEST_AUC}"
+            found.append(Finding("model", why))
+    return found
 
 
 def refuse(target: str, findings: list[Finding], override: str) -> None:

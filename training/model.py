@@ -122,6 +122,7 @@ def check_columns(expected: tuple[str, ...], given: tuple[str, ...]) -> None:
 def fit_booster(
     values: NDArray[np.float32],
     y: Floats,
+    invoice: NDArray[np.int32],
     matrix: Matrix,
     rounds: int,
     *,
@@ -134,14 +135,18 @@ def fit_booster(
 
     Parameters
     ----------
-    values, y : ndarray, shape (n_rows, n_columns) and (n_rows,)
+    values, y, invoice : ndarray, shape (n_rows, n_columns), (n_rows,) and (n_rows,)
+        Features, labels, and which invoice each row is of.
     matrix : Matrix
         Names the columns and categories.
     rounds : int
         Number of trees, at most.
     """
     parameters = PARAMETERS | {"seed": seed, "num_threads": threads}
-    parameters["min_data_in_leaf"] = int(min(parameters["min_data_in_leaf"], max(len(y) // 50, 5)))
+    # A leaf should rest on so many invoices, however often each was looked at.
+    looks = len(y) / max(len(np.unique(invoice)), 1)
+    fewest = round(parameters["min_data_in_leaf"] * looks)
+    parameters["min_data_in_leaf"] = min(fewest, max(len(y) // 50, 5))
     data = lgb.Dataset(
         values,
         y,

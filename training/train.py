@@ -78,7 +78,7 @@ def train_all(
         except TooFewCasesError as error:
             outcomes.append(Outcome(target, skipped=str(error)))
             continue
-        refuse(target, lint(model.encoding, examples.matrix, examples.y), override)
+        refuse(target, lint(model.encoding, examples.matrix, examples.y, policy), override)
         say("registering")
         version = _register(registry, known, model, tested, log_name, override)
         report = tested.report if tested else None
