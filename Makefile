@@ -36,9 +36,8 @@ bench: setup  ## where time and memory go, on a synthetic log
 ui: setup  ## open the pages
 	$(BIN)/duecast ui
 
-docs: setup  ## generate the pages that come from code
+docs: setup  ## generate docs/features.md from the catalogue
 	$(BIN)/duecast features --markdown > docs/features.md
-	$(BIN)/duecast template --markdown > docs/template.md
 
 clean:  ## remove what can be made again
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo

@@ -21,7 +21,7 @@ def calendar_features(seen: AsOf) -> dict[str, Floats]:
     return {
         name: np.where(known, np.asarray(values, dtype=np.float64), np.nan)
         for name, values in {
-            "due_weekday": dates.dayofweek,
+            "due_weekday": dates.day_of_week,
             "due_day_of_month": dates.day,
             "due_days_to_month_end": to_month_end,
         }.items()

@@ -13,8 +13,8 @@ Floats = NDArray[np.float64]
 
 
 def expected_loss(p_write_off: Floats, balance: Floats, policy: Policy) -> Floats:
-    """p_write_off × loss given default × balance; 0 where either is not known."""
-    return np.nan_to_num(p_write_off * policy.loss_given_default * balance)
+    """p_write_off × loss given default × balance; NaN without a probability, 0 without a balance."""
+    return p_write_off * policy.loss_given_default * np.nan_to_num(balance)
 
 
 def cost_of_delay(overdue_days: Floats, balance: Floats, policy: Policy) -> Floats:

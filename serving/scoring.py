@@ -23,7 +23,7 @@ from eventlog.policy import Policy
 from eventlog.rates import Rates, currency_of_invoices
 from eventlog.template import Role
 from features.as_of import AsOf
-from features.attributes import last_stated
+from features.attributes import Encoding, last_stated
 from features.matrix import Matrix, build_matrix
 from features.snapshots import Snapshots, at_cutoffs
 from serving.delay import expected_overdue_days, past_cases
@@ -128,10 +128,7 @@ def score(
             f"{timestamp(log.ends_at):%Y-%m-%d}. Choose a cutoff inside it."
         )
     progress("features")
-    matrices: dict[str, Matrix] = {
-        target: build_matrix(known, ledger, snapshots, model.encoding, policy, rates)
-        for target, model in models.items()
-    }
+    matrices = _matrices(known, ledger, snapshots, models, policy, rates)
     progress("probabilities")
     phases = phase(ledger, snapshots, policy)
     probability = {
@@ -156,6 +153,27 @@ def score(
     ordered = frame.sort_values("rank", ignore_index=True)
     names = [column.name for column in COLUMNS if column.name in ordered.columns]
     return Scored(ordered[names], policy, skipped)
+
+
+def _matrices(
+    log: EventLog,
+    ledger: Ledger,
+    snapshots: Snapshots,
+    models: Mapping[str, RiskModel],
+    policy: Policy,
+    rates: Rates,
+) -> dict[str, Matrix]:
+    """Each model's feature matrix; models of one encoding share theirs."""
+    made: list[tuple[Encoding, Matrix]] = []
+    found: dict[str, Matrix] = {}
+    for target, model in models.items():
+        shared = [matrix for encoding, matrix in made if encoding == model.encoding]
+        if not shared:
+            matrix = build_matrix(log, ledger, snapshots, model.encoding, policy, rates)
+            made.append((model.encoding, matrix))
+            shared = [matrix]
+        found[target] = shared[0]
+    return found
 
 
 def _asked(target: str, phases: NDArray[np.object_]) -> NDArray[np.bool_]:
@@ -218,7 +236,7 @@ def _worklist(
     contact = np.maximum(states["last_contact_at"], _customer_contact(log, customer, cutoff))
     held = suppressed_reason(states, contact, cutoff, policy)
     actionable = held == None  # noqa: E711 - element by element
-    priority = np.where(actionable, np.round(loss + delay, 2), 0.0)
+    priority = np.where(actionable, np.round(np.nan_to_num(loss) + delay, 2), 0.0)
     matrix = next(iter(matrices.values()))
     account = log.customer_keys["customer"].to_numpy()[customer]
     matured = matrix["n_promises_matured"] > 0

@@ -1,0 +1,1 @@
+"""Where time and memory go; run by hand, never as tests."""
