@@ -54,12 +54,18 @@ class Texts:
         return self.spread(self.values.is_valid().to_numpy(zero_copy_only=False))
 
 
-def texts_of(column: pa.ChunkedArray, name: str) -> Texts:
+def texts_of(column: pa.ChunkedArray, name: str, *, guarded: bool = False) -> Texts:
     """The texts of a column, whatever its type.
 
     Whole numbers lose their decimals (12345.0 is 12345), so identifiers that a spreadsheet took
-    for numbers come out as they went in. `EMPTY_TEXTS` become null, and an apostrophe that guards
-    a text against being run by a spreadsheet is taken off.
+    for numbers come out as they went in. `EMPTY_TEXTS` become null.
+
+    Parameters
+    ----------
+    column : ChunkedArray of shape (n_rows,)
+    name : str
+    guarded : bool
+        Take off apostrophes that `guard` put before texts.
 
     Raises
     ------
@@ -75,12 +81,12 @@ def texts_of(column: pa.ChunkedArray, name: str) -> Texts:
     values = pc.utf8_trim_whitespace(texts)
     blank = pc.is_in(pc.utf8_upper(values), value_set=pa.array(EMPTY_TEXTS, pa.large_string()))
     values = pc.if_else(blank, pa.scalar(None, pa.large_string()), values)
-    if pc.any(pc.starts_with(values, "'")).as_py():
+    if guarded and pc.any(pc.starts_with(values, "'")).as_py():
         values = pc.replace_substring_regex(values, _GUARDED, r"\1")
     return Texts(values, code)
 
 
-def guarded(texts: pa.Array) -> pa.Array:
+def guard(texts: pa.Array) -> pa.Array:
     """Texts for a CSV that a spreadsheet may open: none of them starts a formula.
 
     Texts that begin with ``= + - @`` get an apostrophe before them; `texts_of` takes it off.

@@ -56,6 +56,8 @@ class Form:
     timezone : str or None
     serials : bool
         Whether numbers may stand for dates.
+    guarded : bool
+        Whether an apostrophe may guard a text.
     """
 
     decimal: Decimal = "."
@@ -63,6 +65,7 @@ class Form:
     day_first: bool | None = None
     timezone: str | None = None
     serials: bool = False
+    guarded: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def parse_attribute(
         typed = None if texts else amounts_of_typed(column)
         if typed is not None:
             return Parsed(Column("money", typed[0]), typed[1])
-        texts = texts or texts_of(column, attribute.name)
+        texts = texts or texts_of(column, attribute.name, guarded=form.guarded)
         amounts, bad = parse_amounts(texts.values, form.decimal)
         return Parsed(Column("money", texts.spread(amounts)), texts.spread(bad))
     if attribute.kind == "number":
@@ -126,7 +129,7 @@ def parse_attribute(
             return _typed_numbers(column)
         numbers, bad = parse_numbers(texts.values, form.decimal)
         return Parsed(Column("number", texts.spread(numbers)), texts.spread(bad))
-    texts = texts or texts_of(column, attribute.name)
+    texts = texts or texts_of(column, attribute.name, guarded=form.guarded)
     none_bad = np.zeros(len(column), dtype=bool)
     if attribute.kind == "level":
         return Parsed(Column("number", texts.spread(first_integers(texts.values))), none_bad)
@@ -203,7 +206,7 @@ def additional_column(
     typed = _additional_typed(column, form, kind)
     if typed is not None:
         return typed
-    texts = texts_of(column, name)
+    texts = texts_of(column, name, guarded=form.guarded)
     stated = texts.values.drop_null()
     if kind == "level" or not len(stated):
         return compact(level_column(texts))

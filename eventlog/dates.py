@@ -69,7 +69,7 @@ class Moments:
     bad : ndarray of bool, shape (n,)
         True where a text stands that is no moment.
     day_first : bool or None
-        How texts such as 01/02/2024 were read; None if there were none.
+        How texts such as 01/02/2024 were read; None if none of them needed an order.
     ambiguous : bool
         True if such texts occur, nothing shows their order and none was stated.
     """
@@ -295,7 +295,8 @@ def _order_of(parts: list[_Parts], day_first: bool | None) -> tuple[bool | None,
     if shows_day != shows_month:
         return shows_day > shows_month, False
     either = any(((p.day <= 12) & (p.month <= 12) & (p.day != p.month)).any() for p in parts)
-    return True, bool(either or shows_day)
+    is_open = bool(either or shows_day)
+    return (True if is_open else None), is_open
 
 
 def _micros(

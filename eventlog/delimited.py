@@ -99,6 +99,7 @@ def read_delimited(
             }
         ),
         notes=(*notes, *more),
+        guarded=True,
     )
 
 
@@ -131,7 +132,7 @@ def _as_utf8(data: pa.Buffer, encoding: str | None, name: str) -> tuple[pa.Buffe
     found = _wide_encoding(head)
     if found:
         return _recoded(data, found, name), [f"The file is encoded as {found}."]
-    if b"\0" in head:
+    if head.count(0) > len(head) // 10:
         raise DataError(f"{name} is no text file: it holds binary zeros. Export it as CSV.")
     return _unmarked(data), []
 

@@ -292,7 +292,7 @@ def build_log(
         own["customer"] = "invoice " + own["customer"]
         owner[orphans] = len(customer_keys) + np.arange(int(orphans.sum()))
         customer_keys = pd.concat([customer_keys, own], ignore_index=True)
-    customer_of_row = np.where(invoice_code >= 0, owner[invoice_code], customer_code)
+    customer_of_row = np.where(invoice_code >= 0, np.append(owner, -1)[invoice_code], customer_code)
 
     # Customers in key order, invoices side by side within their customer.
     order_of_invoices = np.argsort(owner, kind="stable")

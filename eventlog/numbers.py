@@ -44,7 +44,11 @@ _NUMBER = {
     )
     for mark, point, group in ((".", r"\.", ","), (",", ",", r"\."))
 }
-_PLAIN = r"^-?[0-9]{1,15}(?:\.[0-9]{0,4})?$"
+#: The common ways of writing money: digits, perhaps in groups of three, and up to four decimals.
+_COMMON = {
+    mark: rf"^-?(?:[0-9]{{1,15}}|[0-9]{{1,3}}(?:{group}[0-9]{{3}}){{1,4}})(?:{point}[0-9]{{0,4}})?$"
+    for mark, point, group in ((".", r"\.", ","), (",", ",", r"\."))
+}
 #: What an additional column may hold to count as numbers, besides having no leading zeros.
 _STRICT = {
     ".": r"^-?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)?(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?$",
@@ -107,19 +111,16 @@ def parse_amounts(texts: pa.LargeStringArray, decimal: Decimal) -> tuple[Ints, M
         True where a text stands that is no amount below `LIMIT`.
     """
     quick = _quick_amounts(texts, decimal)
-    if quick is None:
-        plain = pc.match_substring_regex(texts, _PLAIN).fill_null(False)
-        if decimal == "." and pc.any(plain).as_py():
-            easy = plain.to_numpy(zero_copy_only=False)
-            minor = np.full(len(texts), NONE, dtype=np.int64)
-            readable = texts.is_null().to_numpy(zero_copy_only=False)
-            for part in (easy, ~easy):
-                values, valid = _minor_of(texts.filter(pa.array(part)), decimal)
-                minor[part], readable[part] = values, valid
-        else:
-            minor, readable = _minor_of(texts, decimal)
-    else:
+    if quick is not None:
         minor, readable = quick
+    else:
+        common = pc.match_substring_regex(texts, _COMMON[decimal]).fill_null(False)
+        easy = common.to_numpy(zero_copy_only=False)
+        minor = np.full(len(texts), NONE, dtype=np.int64)
+        readable = np.zeros(len(texts), dtype=bool)
+        plain = _ungrouped(texts.filter(common), decimal)
+        minor[easy], readable[easy] = _minor_of_decimals(plain.cast(pa.decimal128(38, 4)))
+        minor[~easy], readable[~easy] = _minor_of(texts.filter(pc.invert(common)), decimal)
     stated = texts.is_valid().to_numpy(zero_copy_only=False)
     good = stated & readable & (np.abs(minor) < LIMIT * MINOR)
     return np.where(good, minor, NONE), stated & ~good
@@ -226,6 +227,13 @@ def _minor_of_decimals(decimals: pa.Array) -> tuple[Ints, Mask]:
     return np.where(valid, low, 0), valid
 
 
+def _ungrouped(texts: pa.LargeStringArray, decimal: Decimal) -> pa.LargeStringArray:
+    """Digits without thousands marks, with a decimal point."""
+    if decimal == ".":
+        return pc.replace_substring(texts, ",", "")
+    return pc.replace_substring(pc.replace_substring(texts, ".", ""), ",", ".")
+
+
 def _plain(texts: pa.LargeStringArray, decimal: Decimal, *, currency: bool) -> pa.LargeStringArray:
     """Numbers as ``-1234.5``; null where a text is no number."""
     money = rf"(?:{_CURRENCY})?" if currency else ""
@@ -243,10 +251,9 @@ def _plain(texts: pa.LargeStringArray, decimal: Decimal, *, currency: bool) -> p
     minus = pc.or_(has["open"], has["after"])
     for name in ("before", "inner"):
         minus = pc.or_(minus, pc.and_(has[name], pc.not_equal(part[name], "+")))
-    gap = "," if decimal == "." else "."
-    digits = pc.replace_substring_regex(found.field("number"), rf"[{gap}{_THIN}]", "")
-    if decimal == ",":
-        digits = pc.replace_substring(digits, ",", ".")
+    digits = _ungrouped(
+        pc.replace_substring_regex(found.field("number"), rf"[{_THIN}]", ""), decimal
+    )
     kind = pa.large_string()
     negative = pc.binary_join_element_wise(pa.scalar("-", kind), digits, pa.scalar("", kind))
     return pc.if_else(fits, pc.if_else(minus, negative, digits), pa.scalar(None, kind))

@@ -57,7 +57,9 @@ def parse_columns(
 
         def texts_if_needed(name: str) -> Texts | None:
             column = raw.cells[places[name]]
-            return texts_of(column, name) if needs_texts(ATTRIBUTE_NAMED[name], column) else None
+            if not needs_texts(ATTRIBUTE_NAMED[name], column):
+                return None
+            return texts_of(column, name, guarded=raw.guarded)
 
         texts = dict(zip(places, pool.map(texts_if_needed, places), strict=True))
         stated = decimal or mapping.decimal
@@ -67,6 +69,7 @@ def parse_columns(
             day_first=mapping.day_first if day_first is None else day_first,
             timezone=checked_zone(mapping.timezone),
             serials=raw.serials,
+            guarded=raw.guarded,
         )
 
         def parse(name: str) -> Parsed:

@@ -40,6 +40,8 @@ class Raw:
         What was assumed about the source.
     serials : bool
         True where numbers may stand for dates (Excel).
+    guarded : bool
+        True where an apostrophe may guard a text against being run (CSV and Excel).
     kinds : mapping of str to str
         Kinds of columns that the source itself states.
     """
@@ -54,6 +56,7 @@ class Raw:
     )
     notes: tuple[str, ...] = ()
     serials: bool = False
+    guarded: bool = False
     kinds: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -131,13 +134,13 @@ def typed_objects(values: pd.Series) -> pa.ChunkedArray:
             exact = kind == "floating" or bool((np.abs(plain[~missing]) < 2**53).all())
             if exact:
                 return pa.chunked_array([pa.array(plain, mask=missing)])
-    texts = values.astype(object).where(~missing, "").map(str)
     is_float = values.map(float.__instancecheck__).to_numpy(dtype=bool) & ~missing
-    if is_float.any():
-        floats = texts[is_float].str.replace(r"\.0$", "", regex=True)
-        # A number is never two-faced, its text may be: 1.234 becomes 1.2340.
-        texts[is_float] = floats.where(~floats.str.match(_TWO_FACED), floats + "0")
     try:
+        texts = values.astype(object).where(~missing, "").map(str)
+        if is_float.any():
+            floats = texts[is_float].str.replace(r"\.0$", "", regex=True)
+            # A number is never two-faced, its text may be: 1.234 becomes 1.2340.
+            texts[is_float] = floats.where(~floats.str.match(_TWO_FACED), floats + "0")
         return pa.chunked_array([pa.array(texts, type=pa.large_string())])
     except (UnicodeEncodeError, pa.ArrowException) as error:
         raise DataError(

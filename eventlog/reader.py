@@ -23,7 +23,7 @@ from eventlog.dates import Mask
 from eventlog.errors import DataError
 from eventlog.known import Ints
 from eventlog.log import DAY, NONE, Column, EventLog, build_log
-from eventlog.mapping import Mapping, match_columns
+from eventlog.mapping import Mapping, match_columns, read_mapping
 from eventlog.notes import notes_on_keys, notes_on_levels, notes_on_rows
 from eventlog.parsing import parse_columns
 from eventlog.quarantine import Faults, quarantine_of
@@ -49,6 +49,15 @@ from eventlog.summary import (
 )
 from eventlog.tables import of_arrow, of_frame
 from eventlog.template import ATTRIBUTE_NAMED, DUE_DATE_PASSED
+
+__all__ = [
+    "Mapping",
+    "ReadSummary",
+    "log_from_frame",
+    "log_of_arrow",
+    "read_log",
+    "read_mapping",
+]
 
 #: Attributes that are no columns of the log: they become its keys, times and end.
 CONSUMED = (
@@ -113,7 +122,7 @@ def read_log(
     DataError
         If the source is empty, damaged or not what its name says, lacks a required column or a
         mapped one, has two columns for one attribute, day and month or decimal and thousands
-        marks cannot be told apart, or no row can be used.
+        marks cannot be told apart, no row can be used, or none names an invoice.
     SettingsError
         If an option does not apply to the source, or is none.
     """
@@ -193,6 +202,12 @@ def _log_of(
         rows = np.flatnonzero(aside)[:1]
         reason = faults.reasons(rows)[0] if len(rows) else f"'{DUE_DATE_PASSED}' is calculated"
         raise _nothing_left(raw, reason, raw.row[aside])
+
+    if not (keep & parsed["InvoiceNumber"].column.stated()).any():
+        raise DataError(
+            f"No usable row of {raw.name} names an invoice: 'InvoiceNumber' is empty in all "
+            f"{int(keep.sum()):,} of them. Export the events of invoices too."
+        )
 
     _tell(progress, "building", 0.7)
     log = _built(raw, places, parsed, activities, customers, keep, form)
@@ -321,7 +336,8 @@ def _level_texts(
     """Texts of dunning levels, where some text has no number in it."""
     if levels is None or "DunningLevelText" in raw.names:
         return {}
-    texts = texts_of(raw.cells[places["DunningLevel"]].take(pa.array(kept)), "DunningLevel")
+    cells = raw.cells[places["DunningLevel"]].take(pa.array(kept))
+    texts = texts_of(cells, "DunningLevel", guarded=raw.guarded)
     if not (texts.stated() & ~levels.stated()).any():
         return {}
     return {"DunningLevelText": level_column(texts)}

@@ -106,7 +106,7 @@ def _kind_of(path: Path) -> str:
     wanted = "gzip" if packed else {"CSV": "text"}.get(kind, kind)
     if held != wanted:
         raise DataError(
-            f"{path.name} is named like a {wanted} file but holds {held}. Name it by what it "
+            f"{path.name} is named as {wanted} but holds {held}. Name it by what it "
             "holds, or export it again."
         )
     return kind

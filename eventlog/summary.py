@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from eventlog.cells import guarded
+from eventlog.cells import guard
 from eventlog.dates import Mask
 from eventlog.errors import DataError
 from eventlog.known import Ints
@@ -94,7 +94,7 @@ class ReadSummary:
         if path.suffix.lower() != ".csv":
             raise DataError(f"{path.name} is no CSV file. Name the quarantine something.csv.")
         texts = {
-            name: guarded(pa.array(column.astype("str"), pa.large_string(), from_pandas=True))
+            name: guard(pa.array(column.astype("str"), pa.large_string(), from_pandas=True))
             if column.dtype.kind not in "iufM"
             else column
             for name, column in self.quarantine.items()

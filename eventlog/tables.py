@@ -101,7 +101,7 @@ def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-def of_frame(frame: pd.DataFrame, name: str = "The table", *, serials: bool = False) -> Raw:
+def of_frame(frame: pd.DataFrame, name: str = "The table") -> Raw:
     """A data frame as a source; its index is left out.
 
     Raises
@@ -114,7 +114,7 @@ def of_frame(frame: pd.DataFrame, name: str = "The table", *, serials: bool = Fa
     cells = [_column(frame.iloc[:, place]) for place in range(frame.shape[1])]
     names, kept, notes = named([str(column) for column in frame.columns], cells, name)
     row = np.arange(len(frame))
-    return Raw(name, names, kept, row, numbered, notes=tuple(notes), serials=serials)
+    return Raw(name, names, kept, row, numbered, notes=tuple(notes))
 
 
 def _column(values: pd.Series) -> pa.ChunkedArray:
@@ -124,6 +124,10 @@ def _column(values: pd.Series) -> pa.ChunkedArray:
         values = values.astype("str")
     if values.dtype == object:
         return typed_objects(values)
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        instants = pa.array(values.dt.tz_convert(None).to_numpy(), from_pandas=True)
+        zone = pa.timestamp(values.dtype.unit, tz=str(values.dtype.tz))
+        return pa.chunked_array([instants.cast(zone)])
     try:
         column = pa.array(values, from_pandas=True)
     except (pa.ArrowException, UnicodeEncodeError) as error:
@@ -190,7 +194,16 @@ def _of_rows(rows: pd.DataFrame, file: str, sheet: str, *, several: bool) -> Raw
         notes.append(f"Sheet '{sheet}' is read.")
     row = np.arange(len(rows) - 1)
     lines = rows.index.to_numpy(dtype=np.int64)[1:] + 1
-    return Raw(file, names, kept, row, partial(_at, lines), notes=tuple(notes), serials=True)
+    return Raw(
+        file,
+        names,
+        kept,
+        row,
+        partial(_at, lines),
+        notes=tuple(notes),
+        serials=True,
+        guarded=True,
+    )
 
 
 def _at(lines: Ints, rows: Ints) -> Ints:

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
-from eventlog.cells import guarded, objects_of
+from eventlog.cells import guard, objects_of
 from eventlog.dates import Mask
 from eventlog.errors import DataError, NotFoundError
 from eventlog.known import Ints
@@ -267,7 +267,7 @@ def _as_text(table: pa.Table) -> pa.Table:
     for field in table.schema:
         column = table[field.name].combine_chunks()
         if pa.types.is_string(field.type):
-            columns[field.name] = guarded(column)
+            columns[field.name] = guard(column)
         elif pa.types.is_timestamp(field.type):
             columns[field.name] = _moment_texts(column)
         elif pa.types.is_decimal(field.type):

@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 
 
 def expected_loss(p_write_off: Floats, balance: Floats, policy: Policy) -> Floats:
-    """p_write_off × loss given default × balance; NaN without a probability, 0 without a balance."""
+    """p_write_off × loss given default × balance (0 if unknown); NaN without a probability."""
     return p_write_off * policy.loss_given_default * np.nan_to_num(balance)
 
 

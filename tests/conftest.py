@@ -1,4 +1,4 @@
-"""Settings for every test: few threads, small Hypothesis runs, no state outside temporary folders."""
+"""Settings for every test: few threads, small Hypothesis runs."""
 
 from __future__ import annotations
 

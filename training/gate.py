@@ -101,7 +101,7 @@ def _rate_of_level(code: np.ndarray, outcome: np.ndarray) -> np.ndarray:
     for mine, theirs in ((half == 0, half == 1), (half == 1, half == 0)):
         cases = np.bincount(index[theirs], minlength=len(levels))
         hits = np.bincount(index[theirs], weights=outcome[theirs], minlength=len(levels))
-        rate[mine] = ((hits + outcome[theirs].mean()) / (cases + 1.0))[index[mine]]
+        rate[mine] = ((hits + outcome.mean()) / (cases + 1.0))[index[mine]]
     return rate
 
 
