@@ -30,10 +30,11 @@ Progress = Callable[[str], None]
 #: Fewest positives, and fewest negatives, that a model is trained on.
 FEWEST_CASES = 50
 FEWEST_ROUNDS, MOST_ROUNDS = 30, 1500
-#: Rounds where the log is too short, or the horizon too long, to look forward inside it. Judging on
+#: Rounds where the log is too short, or the horizon too long, to look forward inside it, and never
+#: more than invoices of the rarer kind. Judging on
 #: windows that overlap the training rows' instead asks for far too many: on the fines log 983, and
 #: a model worse than a look-up table.
-USUAL_ROUNDS = 150
+USUAL_ROUNDS = 200
 #: Snapshots above which the default rhythm is monthly instead of weekly.
 MOST_ROWS = 1_500_000
 
@@ -246,7 +247,10 @@ def _forward_fits(
         outcomes.append(y[after])
         stretches.append(np.full(int(after.sum()), i, dtype=np.int64))
     if not best:
-        return np.empty(0), np.empty(0), np.empty(0, dtype=np.int64), USUAL_ROUNDS
+        rare = y == (1.0 if y.mean() <= 0.5 else 0.0)
+        rounds = min(len(np.unique(examples.matrix.snapshots.invoice[rare])), USUAL_ROUNDS)
+        none = np.empty(0)
+        return none, none, np.empty(0, dtype=np.int64), max(rounds, FEWEST_ROUNDS)
     return (
         np.concatenate(margins),
         np.concatenate(outcomes),
