@@ -24,7 +24,7 @@ SINGLE_FEATURE_AUC = 0.95
 TEST_AUC = 0.98
 #: Rows on which single features are tried, and the fewest cases of either kind among them.
 _ROWS = 50_000
-_CASES = 10
+_CASES = 30
 
 
 class LeakageError(DuecastError):
@@ -67,15 +67,17 @@ def _phases(matrix: Matrix, policy: Policy) -> dict[str, np.ndarray]:
     return {"late": is_late, "not yet late": ~is_late}
 
 
-def _too_few(outcome: np.ndarray) -> bool:
-    return bool(min(outcome.sum(), len(outcome) - outcome.sum()) < _CASES)
+def _too_few(outcome: np.ndarray, invoice: np.ndarray) -> bool:
+    """Whether either kind rests on too few invoices for its AUC to mean anything."""
+    kinds = (invoice[outcome == 1], invoice[outcome == 0])
+    return min(len(np.unique(of_kind)) for of_kind in kinds) < _CASES
 
 
 def _alone(matrix: Matrix, y: np.ndarray, rows: np.ndarray, phase: str) -> list[Finding]:
     """Columns that alone rank the outcomes of one phase too well."""
     found: list[Finding] = []
-    outcome = y[rows]
-    if _too_few(outcome):
+    outcome, invoice = y[rows], matrix.snapshots.invoice[rows]
+    if _too_few(outcome, invoice):
         return found
     for name in matrix.columns:
         column = matrix[name][rows].astype(np.float64)
@@ -83,7 +85,7 @@ def _alone(matrix: Matrix, y: np.ndarray, rows: np.ndarray, phase: str) -> list[
             continue
         value = np.where(np.isnan(column), np.nanmin(column) - 1.0, column)
         if name in matrix.categories:
-            value = _rate_of_level(value, outcome)
+            value = _rate_of_level(value, outcome, invoice)
         auc = roc_auc_score(outcome, value)
         auc = max(auc, 1 - auc)
         if auc > SINGLE_FEATURE_AUC:
@@ -93,10 +95,10 @@ def _alone(matrix: Matrix, y: np.ndarray, rows: np.ndarray, phase: str) -> list[
     return found
 
 
-def _rate_of_level(code: np.ndarray, outcome: np.ndarray) -> np.ndarray:
-    """Rate of each row's level among every other row, so that small levels are not their own."""
+def _rate_of_level(code: np.ndarray, outcome: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Rate of each row's level among the other half of the invoices, so none is its own proof."""
     levels, index = np.unique(code, return_inverse=True)
-    half = np.arange(len(code)) % 2
+    half = (unit.astype(np.uint64) * np.uint64(2654435761) >> np.uint64(16)) % 2
     rate = np.empty(len(code))
     for mine, theirs in ((half == 0, half == 1), (half == 1, half == 0)):
         cases = np.bincount(index[theirs], minlength=len(levels))
@@ -109,7 +111,10 @@ def too_good(y: np.ndarray, p: np.ndarray, matrix: Matrix, policy: Policy) -> li
     """Object to a ROC AUC on test rows that is beyond belief within a phase."""
     found = []
     for phase, rows in _phases(matrix, policy).items():
-        if not _too_few(y[rows]) and (auc := roc_auc_score(y[rows], p[rows])) > TEST_AUC:
+        if (
+            not _too_few(y[rows], matrix.snapshots.invoice[rows])
+            and (auc := roc_auc_score(y[rows], p[rows])) > TEST_AUC
+        ):
             why = f"its test ROC AUC is {auc:.3f} among invoices {phase}, above {TEST_AUC}"
             found.append(Finding("model", why))
     return found
