@@ -6,14 +6,16 @@ also stops where a due date passes, an ageing bucket ends, an invoice becomes la
 matures, and writes a step there too. A state therefore depends on nothing but events known by its
 own moment, and "as of a cutoff" is no more than looking up the last step at or before it.
 
-The rules are those of `docs/design.md`, section "The invoice ledger";
-`tests/eventlog/test_ledger.py` holds a golden case for each.
+The rules are those of `docs/design.md`, section "The invoice ledger"; each function below answers
+for one of them, and `tests/eventlog/test_ledger.py` holds a golden case for each.
 """
 
-# The functions below are compiled; the coverage of a line cannot be measured inside them.
+# Compiled code: no coverage can be measured inside it. It stays in one file because numba does not
+# notice a change in another file that a cached function calls. Arrays are handed down only where an
+# event needs them, because every handing over is counted at run time.
 from __future__ import annotations
 
-from enum import IntEnum
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -21,87 +23,10 @@ from numpy.typing import NDArray
 
 from eventlog.known import Ints
 from eventlog.log import DAY, END_OF_DAY, NONE
+from eventlog.state import STATE, Closed, Matured, empty_state
 from eventlog.template import Role
 
-#: Days past due at which the ageing buckets 1-30, 31-60, 61-90 and 90+ begin.
-BUCKET_STARTS = (1, 31, 61, 91)
-
-
-class Closed(IntEnum):
-    """How an invoice stands closed."""
-
-    OPEN = 0
-    PAID = 1
-    CREDITED = 2
-    WRITTEN_OFF = 3
-
-
-class Matured(IntEnum):
-    """What the end of due date + `late_after_days` found."""
-
-    NOT_YET = 0
-    ON_TIME = 1
-    LATE = 2
-    CREDITED = 3
-
-
-#: State of an invoice after a step. Money is in minor units, times in microseconds; `NONE` is
-#: "not stated" or "not yet". `event` is the position among the invoice events, -1 for a step that
-#: time alone has made.
-STATE = np.dtype(
-    [
-        ("known_at", "i8"),
-        ("amount", "i8"),
-        ("paid", "i8"),
-        ("credited", "i8"),
-        ("written_off", "i8"),
-        ("cleared", "i8"),  # settled without a stated amount: cash discount, penny difference
-        ("balance", "i8"),
-        ("overpaid", "i8"),
-        ("recovered", "i8"),
-        ("due_date", "i8"),
-        ("issued_at", "i8"),
-        ("posted_at", "i8"),
-        ("closed_at", "i8"),
-        ("written_off_at", "i8"),
-        ("late_at", "i8"),
-        ("dispute_since", "i8"),
-        ("dispute_time", "i8"),
-        ("promised_date", "i8"),
-        ("promised_amount", "i8"),
-        ("last_payment_at", "i8"),
-        ("last_letter_at", "i8"),
-        ("last_contact_at", "i8"),
-        ("last_event_at", "i8"),
-        ("first_event_at", "i8"),
-        ("event", "i4"),
-        ("invoice", "i4"),
-        ("n_events", "i4"),
-        ("n_payments", "i4"),
-        ("n_letters", "i4"),
-        ("n_contacts", "i4"),
-        ("n_disputes", "i4"),
-        ("n_promises", "i4"),
-        ("n_kept", "i4"),
-        ("n_broken", "i4"),
-        ("n_rescheduled", "i4"),
-        ("n_reopened", "i4"),
-        ("n_repeats", "i4"),
-        ("n_due_changes", "i4"),
-        ("activity", "i2"),
-        ("previous", "i2"),
-        ("closed", "i1"),
-        ("bucket", "i1"),
-        ("matured", "i1"),
-        ("level", "i1"),
-        ("disputed", "i1"),
-        ("promise_open", "i1"),
-        ("broken_last", "i1"),
-        ("agency", "i1"),
-        ("due_passed", "i1"),  # 1 on the very step at which the due date passed unpaid
-    ],
-    align=True,
-)
+__all__ = ["STATE", "Closed", "Matured", "empty_state", "fold"]
 
 _GENERATED, _POSTED = int(Role.GENERATED), int(Role.POSTED)
 _CONTACT, _REMINDER, _LETTER = int(Role.CONTACT), int(Role.REMINDER), int(Role.LETTER)
@@ -110,33 +35,51 @@ _PROMISE, _CREDITED = int(Role.PROMISE), int(Role.CREDITED)
 _RECEIVED, _PAYMENT_POSTED = int(Role.RECEIVED), int(Role.PAYMENT_POSTED)
 _SETTLED, _REVERSED = int(Role.SETTLED), int(Role.REVERSED)
 _AGENCY, _WRITTEN_OFF, _RECOVERED = int(Role.AGENCY), int(Role.WRITTEN_OFF), int(Role.RECOVERED)
+_OPEN, _PAID = int(Closed.OPEN), int(Closed.PAID)
+_BY_CREDIT, _BY_WRITE_OFF = int(Closed.CREDITED), int(Closed.WRITTEN_OFF)
+_NOT_YET, _ON_TIME = int(Matured.NOT_YET), int(Matured.ON_TIME)
+_LATE, _CREDITED_BEFORE = int(Matured.LATE), int(Matured.CREDITED)
 
-# States of a promise.
+# How a promise stands, and what time alone can bring about.
 _P_OPEN, _P_KEPT, _P_BROKEN, _P_RESCHEDULED, _P_VOID = 1, 2, 3, 4, 5
+_NOTHING, _PROMISE_ENDS, _BUCKET_BEGINS, _MATURES = 0, 1, 2, 3
 _FAR = np.iinfo(np.int64).max
 
 
-def empty_state() -> NDArray[np.void]:
-    """State of an invoice of which nothing is known, shape (1,)."""
-    state = np.zeros(1, dtype=STATE)
-    for name in STATE.names or ():
-        if STATE[name] == np.int64 and name not in {
-            "paid",
-            "credited",
-            "written_off",
-            "cleared",
-            "overpaid",
-            "recovered",
-            "dispute_time",
-        }:
-            state[name] = NONE
-    state["event"] = state["invoice"] = state["activity"] = state["previous"] = -1
-    return state
+class _Terms(NamedTuple):
+    """What the policy says: minor units and days."""
+
+    tolerance: int
+    grace_days: int
+    default_days: int
+    late_after_days: int
+
+
+#: The book that is kept of an invoice beside its state (`b` beside `s`): sums of what was received,
+#: posted and reversed; when the last payment without an amount came, when money last moved, when a
+#: dispute ended whose beginning is not known yet, when the open promise ends; counts; whether a
+#: credit note came without an amount, and whether Invoice Settled is known.
+_BOOK = np.dtype(
+    [
+        (name, "i8")
+        for name in (
+            *("received", "posted", "reversed", "nameless_at", "money_at", "resolved_at"),
+            *("until", "n_received", "n_posted", "n_paid", "n_promises"),
+            *("nameless_credit", "settled"),
+        )
+    ]
+)
+_A_PROMISE = np.dtype([(n, "i8") for n in ("since", "date", "until", "target", "got", "how")])
+_A_PAYMENT = np.dtype([(n, "i8") for n in ("at", "amount", "promise")])
+
+
+# Time
 
 
 @numba.njit(cache=True)
-def _bucket_of(due: int, moment: int) -> int:
-    days = (moment - due) // DAY
+def _bucket_of(due, moment):
+    """Ageing bucket of a due date at a moment, 0 while it has not passed."""
+    days = moment // DAY - due // DAY
     if days < 1:
         return 0
     if days < 31:
@@ -147,339 +90,501 @@ def _bucket_of(due: int, moment: int) -> int:
 
 
 @numba.njit(cache=True)
-def _serve(p_state, p_from, p_to, p_target, p_got, n, paid_at, paid, tolerance, s):
-    """Let a payment serve the oldest promise whose window it falls into."""
-    for j in range(n):
-        if (p_state[j] == _P_OPEN or p_state[j] == _P_BROKEN) and p_from[j] <= paid_at <= p_to[j]:
-            p_got[j] += paid
-            if p_target[j] != NONE and p_got[j] >= p_target[j] - tolerance:
-                if p_state[j] == _P_BROKEN:
-                    s.n_broken -= 1
-                else:
-                    s.promise_open = 0
-                    s.promised_date = NONE
-                    s.promised_amount = NONE
-                s.broken_last = 0
-                s.n_kept += 1
-                p_state[j] = _P_KEPT
-            return
-
-
-@numba.njit(cache=True)
-def _end_promise(p_state, n, outcome, s):
-    """End the open promise, if there is one."""
+def _next_timer(s, b, late_after):
+    """When time alone changes the state next, and how."""
+    moment, what = _FAR, _NOTHING
     if s.promise_open == 1:
-        p_state[n - 1] = outcome
-        s.promise_open = 0
-        s.promised_date = NONE
-        s.promised_amount = NONE
-        if outcome == _P_KEPT:
-            s.n_kept += 1
-            s.broken_last = 0
-        elif outcome == _P_BROKEN:
-            s.n_broken += 1
-            s.broken_last = 1
-        elif outcome == _P_RESCHEDULED:
-            s.n_rescheduled += 1
-
-
-@numba.njit(cache=True)
-def _next_timer(s, p_to, n, late_after):
-    """When time alone changes the state next, and how: 1 promise, 2 bucket, 3 maturity."""
-    moment, what = _FAR, 0
-    if s.promise_open == 1:
-        moment, what = p_to[n - 1], 1
+        moment, what = b.until, _PROMISE_ENDS
     if s.due_date != NONE and s.issued_at != NONE:
         due = s.due_date - s.due_date % DAY
-        if s.matured == 0:
+        if s.matured == _NOT_YET:
             ripe = due + (late_after + 1) * DAY - 1
             if ripe < moment:
-                moment, what = ripe, 3
-        if s.closed == 0 and s.bucket < 4:
+                moment, what = ripe, _MATURES
+        if s.closed == _OPEN and s.bucket < 4:
             begins = due + (1 if s.bucket == 0 else 30 * s.bucket + 1) * DAY
             if begins < moment:
-                moment, what = begins, 2
+                moment, what = begins, _BUCKET_BEGINS
     return moment, what
 
 
 @numba.njit(cache=True)
-def _fold(
-    starts,
-    role,
-    activity,
-    known,
-    happened,
-    amount,
-    moved,
-    due,
-    promised,
-    promised_amount,
-    level,
-    tolerance,
-    grace,
-    default_days,
-    late_after,
-    n_activities,
-    blank,
-    offsets,
-    steps,
-):
+def _let_pass(s, moment, what):
+    """What time alone brings about; known now where the moment lies in the past."""
+    s.event = -1
+    s.due_passed = 0
+    s.known_at = max(s.known_at, moment)
+    if what == _BUCKET_BEGINS:
+        s.due_passed = 1 if s.bucket == 0 else 0
+        s.bucket += 1
+    elif what == _MATURES:
+        if s.closed == _BY_CREDIT:
+            s.matured = _CREDITED_BEFORE
+        elif s.closed == _PAID and s.closed_at <= moment:
+            s.matured = _ON_TIME
+        else:
+            s.matured = _LATE
+            s.late_at = moment
+
+
+@numba.njit(cache=True)
+def _is_before(s, moment, known, happened):
+    """Whether a moment comes before an event; among what is known at once, by when it happened."""
+    reached = max(s.known_at, moment)
+    return reached < known or (reached == known and moment < happened)
+
+
+# What an event says
+
+
+@numba.njit(cache=True)
+def _note(s, e, known, at, activity):
+    """Every event: that it happened, and when."""
+    s.event = e
+    s.known_at = known
+    s.due_passed = 0
+    s.previous = s.activity
+    s.activity = activity
+    s.n_events += 1
+    s.last_event_at = max(s.last_event_at, at)
+    if s.first_event_at == NONE or at < s.first_event_at:
+        s.first_event_at = at
+
+
+@numba.njit(cache=True)
+def _change_due_date(s, due):
+    """A due date that becomes known or changes starts anew what hangs on it."""
+    if s.due_date != NONE:
+        s.n_due_changes += 1
+    s.due_date = due
+    s.bucket = 0
+    if s.closed == _OPEN:
+        s.matured = _NOT_YET
+        s.late_at = NONE
+
+
+@numba.njit(cache=True)
+def _issue_or_chase(s, r, at, level):
+    """Issuing, letters, contacts, and handing over to an agency."""
+    if r in (_GENERATED, _POSTED):
+        if s.issued_at == NONE:
+            s.issued_at = s.known_at
+        if r == _POSTED and s.posted_at == NONE:
+            s.posted_at = s.known_at
+    elif r == _LETTER:
+        s.n_letters += 1
+        if level < 0:  # the next one after the level reached
+            s.level = max(s.level, min(s.level + 1, 9))
+        elif at >= s.last_letter_at:
+            s.level = level
+        s.last_letter_at = max(s.last_letter_at, at)
+    elif r in (_CONTACT, _REMINDER):
+        s.n_contacts += 1
+        s.last_contact_at = max(s.last_contact_at, at)
+    elif r == _AGENCY:
+        s.agency = 1
+
+
+# Disputes
+
+
+@numba.njit(cache=True)
+def _dispute(s, b, promises, r, at):
+    """Disputes: an open one voids the promise; one status an invoice, so one resolution ends it."""
+    if r == _OPENED:
+        s.n_disputes += 1
+        if s.disputed == 0 and at <= b.resolved_at:  # its end was known before its beginning
+            s.dispute_time += b.resolved_at - at
+            b.resolved_at = NONE
+        elif s.disputed == 0 and s.closed == _OPEN:
+            s.disputed = 1
+            s.dispute_since = at
+            _end_promise(s, b, promises, _P_VOID)
+    elif s.disputed == 1:
+        _end_dispute(s, at)
+    else:
+        b.resolved_at = max(b.resolved_at, at)
+
+
+@numba.njit(cache=True)
+def _end_dispute(s, at):
+    """End the open dispute, if there is one."""
+    if s.disputed == 1:
+        s.disputed = 0
+        s.dispute_time += max(at - s.dispute_since, 0)
+        s.dispute_since = NONE
+
+
+# Money
+
+
+@numba.njit(cache=True)
+def _left(s):
+    """What is left of the amount, negative where more than it has come in; 0 if it is unknown."""
+    if s.amount == NONE:
+        return 0
+    return s.amount - s.paid - s.credited - s.written_off - s.cleared
+
+
+@numba.njit(cache=True)
+def _receive(s, b, r, m, at):
+    """Money comes in; posting it moves nothing where as much has been received."""
+    lost = s.closed == _BY_WRITE_OFF or (r == _RECOVERED and s.written_off_at != NONE)
+    is_posting = r == _PAYMENT_POSTED
+    stated = m if m != NONE else 0
+    before = max(b.received, b.posted)
+    if is_posting:
+        b.n_posted += 1
+        b.posted += stated
+    else:
+        b.n_received += 1
+        b.received += stated
+    gain = max(b.received, b.posted) - before
+    if lost:
+        s.recovered += gain
+    is_new = gain > 0
+    if m == NONE and (not is_posting or b.n_posted > b.n_received):
+        is_new = True
+        if not lost:
+            b.nameless_at = max(b.nameless_at, at)
+    s.n_payments += r == _RECEIVED or (is_new and not (lost and r == _RECOVERED))
+    s.last_payment_at = max(s.last_payment_at, at)
+
+
+@numba.njit(cache=True)
+def _reverse(s, b, promises, payments, m, tolerance):
+    """Take back what came in last; a settlement does not outlast it, nor does a cash discount."""
+    b.settled = 0
+    if m == NONE and (b.nameless_at != NONE or b.n_paid == 0):
+        m = s.cleared
+    elif m == NONE:
+        m = payments[b.n_paid - 1].amount
+    left = m - min(m, s.recovered)
+    s.recovered -= m - left
+    if b.nameless_at != NONE or left > s.paid:  # what was cleared was a payment without an amount
+        taken = min(left, s.cleared)
+        s.cleared -= taken
+        m -= taken
+    else:
+        s.cleared = 0
+    if s.cleared == 0:
+        b.nameless_at = NONE
+    b.reversed += m
+    _take_back(s, b, promises, payments, m, tolerance)
+
+
+@numba.njit(cache=True)
+def _clear_rest(s, b, is_lost):
+    """Close the rest of the amount by what is known to have closed it; returns the rest."""
+    rest = max(_left(s), 0)
+    if is_lost:
+        s.written_off += rest
+    elif b.nameless_credit == 1 and b.nameless_at == NONE:
+        s.credited += rest
+    else:
+        s.cleared += rest
+    return rest
+
+
+@numba.njit(cache=True)
+def _write_off(s, b, m, tolerance):
+    """Give up the balance or the stated part; half of the balance makes it written off."""
+    open_ = max(_left(s), 0)
+    if open_ <= tolerance and b.nameless_at == NONE:  # settled first: this is what cleared it
+        open_ += s.cleared
+    given_up = min(m, open_) if s.amount != NONE and m != NONE else open_
+    s.cleared -= min(max(given_up - max(_left(s), 0), 0), s.cleared)
+    s.written_off += given_up
+    if s.amount == NONE:
+        b.settled = 1
+    elif 2 * given_up < open_ or given_up <= tolerance:
+        return
+    if s.written_off_at == NONE:
+        s.written_off_at = s.known_at
+
+
+@numba.njit(cache=True)
+def _strike_balance(s):
+    """Balance and overpayment; a payment known later explains what was cleared."""
+    left = _left(s)
+    if left < 0 and s.cleared > 0:
+        explained = min(s.cleared, -left)
+        s.cleared -= explained
+        left += explained
+    s.balance = max(left, 0) if s.amount != NONE else NONE
+    s.overpaid = max(-left, 0)
+
+
+@numba.njit(cache=True)
+def _move_money(s, b, r, m, at, tolerance):
+    """Payments, credit notes, write-offs and settlements."""
+    if r in (_RECEIVED, _PAYMENT_POSTED, _RECOVERED):
+        _receive(s, b, r, m, at)
+    elif r == _CREDITED and m == NONE:
+        b.nameless_credit = 1
+    elif r == _CREDITED:
+        s.credited += m
+        b.money_at = max(b.money_at, at)
+    elif r == _WRITTEN_OFF:
+        _write_off(s, b, m, tolerance)
+    s.paid = max(b.received, b.posted) - s.recovered - b.reversed
+
+
+@numba.njit(cache=True)
+def _keep_payment(s, b, promises, payments, at, paid_before, cash_before, tolerance):
+    """Remember what came in, and which promise it served."""
+    p = payments[b.n_paid]
+    b.n_paid += 1
+    p.at = at
+    p.amount = s.paid + s.recovered - cash_before
+    p.promise = -1
+    if s.paid > paid_before:
+        is_all = s.amount != NONE and s.balance <= tolerance
+        p.promise = _serve(s, b, promises, 0, at, p.amount, is_all, tolerance)
+    b.money_at = max(b.money_at, at)
+
+
+@numba.njit(cache=True)
+def _account(s, b, promises, payments, r, m, at, learned, tolerance):
+    """Money, and what follows from it: the balance, and the promises that it serves."""
+    paid, cash = s.paid, s.paid + s.recovered
+    if learned and b.settled == 1:  # the amount of an invoice that an event has closed
+        _clear_rest(s, b, s.written_off_at != NONE)
+    if r == _REVERSED:
+        _reverse(s, b, promises, payments, m, tolerance)
+    _move_money(s, b, r, m, at, tolerance)
+    if r == _SETTLED:
+        rest = _clear_rest(s, b, False)
+        if b.nameless_at != NONE and (rest > 0 or b.settled == 0):
+            _serve(s, b, promises, 0, b.nameless_at, rest, True, tolerance)
+        b.settled = 1
+    _strike_balance(s)
+    if s.paid + s.recovered > cash:
+        _keep_payment(s, b, promises, payments, at, paid, cash, tolerance)
+
+
+# Promises
+
+
+@numba.njit(cache=True)
+def _serve(s, b, promises, first, at, paid, is_all, tolerance):
+    """Let a payment serve the oldest promise whose window it falls into; returns which, or -1."""
+    for j in range(first, b.n_promises):
+        p = promises[j]
+        if (p.how == _P_OPEN or p.how == _P_BROKEN) and p.since <= at <= p.until:
+            p.got += paid
+            if is_all or (p.target != NONE and p.got >= p.target - tolerance):
+                if p.how == _P_OPEN:
+                    _end_promise(s, b, promises, _P_KEPT)
+                else:
+                    s.n_broken -= 1
+                    s.n_kept += 1
+                    p.how = _P_KEPT
+                    s.broken_last = _was_broken(b, promises)
+            return j
+    return -1
+
+
+@numba.njit(cache=True)
+def _was_broken(b, promises):
+    """1 if the last promise that was kept or broken was broken."""
+    for j in range(b.n_promises - 1, -1, -1):
+        if promises[j].how == _P_KEPT:
+            return 0
+        if promises[j].how == _P_BROKEN:
+            return 1
+    return 0
+
+
+@numba.njit(cache=True)
+def _end_promise(s, b, promises, how):
+    """End the open promise, if there is one: the last that was made."""
+    if s.promise_open == 0:
+        return
+    promises[b.n_promises - 1].how = how
+    s.promise_open = 0
+    s.promised_date = NONE
+    s.promised_amount = NONE
+    if how == _P_KEPT:
+        s.n_kept += 1
+        s.broken_last = 0
+    elif how == _P_BROKEN:
+        s.n_broken += 1
+        s.broken_last = 1
+    elif how == _P_RESCHEDULED:
+        s.n_rescheduled += 1
+
+
+@numba.njit(cache=True)
+def _open_promise(s, b, p):
+    """Let a promise stand open."""
+    p.how = _P_OPEN
+    b.until = p.until
+    s.promise_open = 1
+    s.promised_date = p.date
+    s.promised_amount = p.target
+
+
+@numba.njit(cache=True)
+def _promise(s, b, promises, payments, at, date, amount, terms):
+    """A new promise takes the place of the open one; payments known since it was made count."""
+    s.n_promises += 1
+    j = b.n_promises
+    is_older = s.promise_open == 1 and at < promises[j - 1].since
+    if is_older:  # recorded late, and superseded already: it goes before the open one
+        promises[j] = promises[j - 1]
+        j -= 1
+        for k in range(b.n_paid):
+            payments[k].promise += payments[k].promise == j
+        s.n_rescheduled += 1
+    else:
+        _end_promise(s, b, promises, _P_RESCHEDULED)
+    b.n_promises += 1
+    p = promises[j]
+    date = date if date != NONE else at + terms.default_days * DAY
+    p.since = at
+    p.date = date - date % DAY
+    p.until = p.date + terms.grace_days * DAY + END_OF_DAY
+    p.target = amount if amount != NONE else s.balance
+    p.got = 0
+    p.how = _P_RESCHEDULED if is_older else _P_VOID
+    if s.closed == _OPEN and s.disputed == 0 and not is_older:
+        _open_promise(s, b, p)
+        for k in range(b.n_paid if at < s.known_at else 0):
+            paid = payments[k]
+            if p.how == _P_OPEN and paid.at >= at and paid.promise < 0:
+                paid.promise = _serve(
+                    s, b, promises, j, paid.at, paid.amount, False, terms.tolerance
+                )
+
+
+@numba.njit(cache=True)
+def _take_back(s, b, promises, payments, amount, tolerance):
+    """Take money back from the last payments and from the promises that they served."""
+    while amount > 0 and b.n_paid > 0:
+        paid = payments[b.n_paid - 1]
+        part = min(amount, paid.amount)
+        amount -= part
+        paid.amount -= part
+        if paid.amount == 0:
+            b.n_paid -= 1
+        if paid.promise >= 0:
+            p = promises[paid.promise]
+            p.got -= part
+            if p.how == _P_KEPT and (p.target == NONE or p.got < p.target - tolerance):
+                s.n_kept -= 1
+                _not_kept(s, b, p, paid.promise == b.n_promises - 1)
+                s.broken_last = _was_broken(b, promises)
+
+
+@numba.njit(cache=True)
+def _not_kept(s, b, p, is_last):
+    """How a promise stands whose payment was taken back."""
+    if p.until < s.known_at:
+        p.how = _P_BROKEN
+        s.n_broken += 1
+    elif not is_last:
+        p.how = _P_RESCHEDULED
+        s.n_rescheduled += 1
+    elif s.disputed == 1:
+        p.how = _P_VOID
+    else:
+        _open_promise(s, b, p)
+
+
+# Open or closed
+
+
+@numba.njit(cache=True)
+def _how_closed(s, b):
+    """What has closed most of an invoice that is closed."""
+    if s.written_off_at != NONE and (s.written_off > 0 or s.amount == NONE):
+        return _BY_WRITE_OFF
+    if s.credited > s.paid + s.cleared:
+        return _BY_CREDIT
+    if s.amount == NONE and b.nameless_credit == 1 and b.nameless_at == NONE and s.paid <= 0:
+        return _BY_CREDIT
+    return _PAID
+
+
+@numba.njit(cache=True)
+def _stand(s, b, at, tolerance):
+    """Whether the invoice stands open, how it was closed, and what ends with its closing."""
+    is_closed = s.balance <= tolerance if s.amount != NONE else b.settled == 1
+    if is_closed and s.issued_at != NONE:
+        if s.closed == _OPEN:
+            s.closed_at = max(at, b.money_at)
+            s.bucket = 0
+            _end_dispute(s, at)
+        s.closed = _how_closed(s, b)
+    elif s.closed != _OPEN:
+        s.closed = _OPEN
+        s.closed_at = NONE
+        s.n_reopened += 1
+        if s.due_date != NONE:  # its due date has passed while it was closed
+            s.bucket = _bucket_of(s.due_date, s.known_at)
+
+
+# All of it
+
+
+@numba.njit(cache=True)
+def _fold(starts, events, terms, n_activities, longest, blank, offsets, steps):
     """Fill `steps`, or, while `steps` is empty, count each invoice's steps into `offsets`."""
-    counting = len(steps) == 0
-    work = blank.copy()
-    s = work[0]
-    longest = 1
-    for i in range(len(starts) - 1):
-        longest = max(longest, starts[i + 1] - starts[i])
-    p_state = np.zeros(longest, np.int8)
-    p_from = np.zeros(longest, np.int64)
-    p_to = np.zeros(longest, np.int64)
-    p_target = np.zeros(longest, np.int64)
-    p_got = np.zeros(longest, np.int64)
-    paid_at = np.zeros(longest, np.int64)
-    paid_amount = np.zeros(longest, np.int64)
-    seen = np.full(max(n_activities, 1), -1, np.int64)
+    role, activity, known, happened, amount, moved, due, promised, promised_amount, level = events
+    tolerance, counting = terms.tolerance, len(steps) == 0
+    promises, payments = np.zeros(longest, _A_PROMISE), np.zeros(longest, _A_PAYMENT)
+    seen = np.full(n_activities, -1, np.int64)
+    nothing = np.zeros(1, _BOOK)
+    nothing[0].nameless_at = nothing[0].money_at = nothing[0].resolved_at = NONE
+    work, book = blank.copy(), nothing.copy()
+    s, b = work[0], book[0]
     written = 0
     for i in range(len(starts) - 1):
         work[0] = blank[0]
+        book[0] = nothing[0]
         s.invoice = i
-        n_promises = 0
-        n_paid = 0
-        received, posted, reversed_ = 0, 0, 0
-        nameless_payment, nameless_credit = False, False
-        settled_unknown = False
-        begun = written
+        if not counting and written != offsets[i]:
+            raise ValueError("the two passes over the events disagree")
         for e in range(starts[i], starts[i + 1] + 1):
-            last = e == starts[i + 1]
-            t = _FAR if last else known[e]
-            # 1. What time alone has brought about before this event.
-            while True:
-                moment, what = _next_timer(s, p_to, n_promises, late_after)
-                if what == 0 or moment >= t:
+            is_end = e == starts[i + 1]
+            t, at = (_FAR, _FAR) if is_end else (known[e], happened[e])
+            while True:  # what comes to pass before this event
+                moment, what = _next_timer(s, b, terms.late_after_days)
+                if not _is_before(s, moment, t, at):
                     break
-                s.event = -1
-                s.due_passed = 0
-                s.known_at = max(s.known_at, moment)
-                if what == 1:
-                    _end_promise(p_state, n_promises, _P_BROKEN, s)
-                elif what == 2:
-                    s.due_passed = 1 if s.bucket == 0 else 0
-                    s.bucket += 1
-                elif s.closed == 0 or s.closed == 3:
-                    s.matured = 2
-                    s.late_at = moment
-                else:
-                    s.matured = 1 if s.closed == 1 else 3
+                _let_pass(s, moment, what)
+                if what == _PROMISE_ENDS:
+                    _end_promise(s, b, promises, _P_BROKEN)
                 if not counting:
                     steps[written] = work[0]
                 written += 1
-            if last:
+            if is_end:
                 break
-            # 2. The event itself.
-            r = role[e]
-            m = moved[e]
-            at = happened[e]
-            s.event = e
-            s.known_at = t
-            s.due_passed = 0
-            s.previous = s.activity
-            s.activity = activity[e]
-            s.n_events += 1
-            s.last_event_at = max(s.last_event_at, at)
-            if s.first_event_at == NONE or at < s.first_event_at:
-                s.first_event_at = at
-            if seen[activity[e]] == i:
-                s.n_repeats += 1
+            r, has_amount = role[e], amount[e] != NONE
+            _note(s, e, t, at, activity[e])
+            s.n_repeats += seen[activity[e]] == i
             seen[activity[e]] = i
-            if amount[e] != NONE:
+            is_learned = has_amount and s.amount == NONE
+            if has_amount:
                 s.amount = amount[e]
             if due[e] != NONE and due[e] != s.due_date:
-                if s.due_date != NONE:
-                    s.n_due_changes += 1
-                s.due_date = due[e]
-                s.bucket = 0
-                if s.closed == 0:
-                    s.matured = 0
-                    s.late_at = NONE
-            if r in (_GENERATED, _POSTED):
-                if s.issued_at == NONE:
-                    s.issued_at = t
-                if r == _POSTED and s.posted_at == NONE:
-                    s.posted_at = t
-            owed = s.amount != NONE
-            paid_before = s.paid
-            if r in (_RECEIVED, _PAYMENT_POSTED):
-                s.n_payments += r == _RECEIVED or posted + max(m, 0) > received
-                s.last_payment_at = max(s.last_payment_at, at)
-                if s.closed == 3:
-                    s.recovered += max(m, 0)
-                elif m == NONE:
-                    nameless_payment = True
-                elif r == _RECEIVED:
-                    received += m
-                else:
-                    posted += m
-            elif r == _RECOVERED:
-                if s.written_off_at != NONE:
-                    s.recovered += max(m, 0)
-                elif m != NONE:
-                    received += m
-                s.last_payment_at = max(s.last_payment_at, at)
-            elif r == _CREDITED:
-                if m != NONE:
-                    s.credited += m
-                else:
-                    nameless_credit = True
-            elif r == _REVERSED:
-                settled_unknown = False
-                if m != NONE:
-                    reversed_ += m
-                elif s.cleared > 0:
-                    s.cleared = 0
-                elif n_paid > 0:
-                    n_paid -= 1
-                    reversed_ += paid_amount[n_paid]
-            elif r == _LETTER:
-                s.n_letters += 1
-                s.last_letter_at = max(s.last_letter_at, at)
-                s.level = max(s.level, level[e] if level[e] >= 0 else min(s.level + 1, 9))
-            elif r in (_CONTACT, _REMINDER):
-                s.n_contacts += 1
-                s.last_contact_at = max(s.last_contact_at, at)
-            elif r == _AGENCY:
-                s.agency = 1
-            elif r == _OPENED:
-                s.n_disputes += 1
-                if s.disputed == 0 and s.closed == 0:
-                    s.disputed = 1
-                    s.dispute_since = at
-                    _end_promise(p_state, n_promises, _P_VOID, s)
-            elif r == _RESOLVED and s.disputed == 1:
-                s.disputed = 0
-                s.dispute_time += max(at - s.dispute_since, 0)
-                s.dispute_since = NONE
-            s.paid = max(received, posted) - reversed_
-            raw = s.amount - s.paid - s.credited - s.written_off - s.cleared if owed else 0
-            if r == _SETTLED:
-                if owed:
-                    rest = max(raw, 0)
-                    raw -= rest
-                    if nameless_credit and not nameless_payment:
-                        s.credited += rest
-                    else:
-                        s.cleared += rest
-                    if nameless_payment and rest > 0:
-                        _serve(
-                            p_state,
-                            p_from,
-                            p_to,
-                            p_target,
-                            p_got,
-                            n_promises,
-                            at,
-                            rest,
-                            tolerance,
-                            s,
-                        )
-                settled_unknown = True
-            elif r == _WRITTEN_OFF:
-                before = max(raw, 0)
-                given_up = min(m, before) if owed and m != NONE else before
-                s.written_off += given_up
-                raw -= given_up
-                if not owed or (2 * given_up >= before and given_up > tolerance):
-                    settled_unknown = True
-                    if s.written_off_at == NONE:
-                        s.written_off_at = t
-            if owed and raw < 0 and s.cleared > 0:  # a payment known later explains the clearing
-                explained = min(s.cleared, -raw)
-                s.cleared -= explained
-                raw += explained
-            s.balance = max(raw, 0) if owed else NONE
-            s.overpaid = max(-raw, 0)
-            # 3. Promises: new ones, and those that this payment serves.
-            if s.paid > paid_before:
-                paid_at[n_paid] = at
-                paid_amount[n_paid] = s.paid - paid_before
-                n_paid += 1
-                _serve(
-                    p_state,
-                    p_from,
-                    p_to,
-                    p_target,
-                    p_got,
-                    n_promises,
-                    at,
-                    s.paid - paid_before,
-                    tolerance,
-                    s,
-                )
+                _change_due_date(s, due[e])
+            _issue_or_chase(s, r, at, level[e])
+            if r in (_OPENED, _RESOLVED):
+                _dispute(s, b, promises, r, at)
+            if r >= _CREDITED or has_amount:
+                _account(s, b, promises, payments, r, moved[e], at, is_learned, tolerance)
             if r == _PROMISE:
-                s.n_promises += 1
-                _end_promise(p_state, n_promises, _P_RESCHEDULED, s)
-                until = promised[e] if promised[e] != NONE else at + default_days * DAY
-                until -= until % DAY
-                j = n_promises
-                p_from[j] = at
-                p_to[j] = until + grace * DAY + END_OF_DAY
-                p_got[j] = 0
-                p_target[j] = promised_amount[e] if promised_amount[e] != NONE else s.balance
-                p_state[j] = _P_VOID
-                n_promises += 1
-                if s.closed == 0 and s.disputed == 0:
-                    p_state[j] = _P_OPEN
-                    s.promise_open = 1
-                    s.promised_date = until
-                    s.promised_amount = p_target[j]
-                    if at < t:  # recorded later than made: payments known since count
-                        for k in range(n_paid):
-                            if paid_at[k] >= at and p_state[j] == _P_OPEN:
-                                _serve(
-                                    p_state[j:],
-                                    p_from[j:],
-                                    p_to[j:],
-                                    p_target[j:],
-                                    p_got[j:],
-                                    1,
-                                    paid_at[k],
-                                    paid_amount[k],
-                                    tolerance,
-                                    s,
-                                )
-            # 4. Open or closed.
-            is_closed = s.balance <= tolerance if owed else settled_unknown
-            if is_closed and s.issued_at != NONE:
-                if s.closed == 0:
-                    s.closed_at = at
-                    s.bucket = 0
-                    if s.disputed == 1:
-                        s.disputed = 0
-                        s.dispute_time += max(at - s.dispute_since, 0)
-                        s.dispute_since = NONE
-                if s.written_off_at != NONE and (s.written_off > 0 or not owed):
-                    s.closed = 3
-                elif s.credited > s.paid + s.cleared:
-                    s.closed = 2
-                else:
-                    s.closed = 1
-                _end_promise(p_state, n_promises, _P_KEPT if s.closed == 1 else _P_VOID, s)
-            else:
-                if s.closed != 0:
-                    s.closed = 0
-                    s.closed_at = NONE
-                    s.n_reopened += 1
-                if s.due_date != NONE and s.issued_at != NONE:
-                    reached = _bucket_of(s.due_date - s.due_date % DAY, t)
-                    if s.bucket == 0 and reached > 0:
-                        s.due_passed = 1
-                    s.bucket = max(s.bucket, reached)
+                _promise(s, b, promises, payments, at, promised[e], promised_amount[e], terms)
+            if r >= _CREDITED or has_amount or r in (_GENERATED, _POSTED):
+                _stand(s, b, at, tolerance)
+                if s.promise_open == 1 and s.closed != _OPEN:
+                    _end_promise(s, b, promises, _P_KEPT if s.closed == _PAID else _P_VOID)
             if not counting:
                 steps[written] = work[0]
             written += 1
-        if counting:
-            offsets[i + 1] = written
-        elif begun != offsets[i]:
-            raise ValueError("the two passes over the events disagree")
+        offsets[i + 1] = written
 
 
 def fold(
@@ -522,28 +627,11 @@ def fold(
         Sorted by (invoice, known time).
     offsets : ndarray of int64, shape (n_invoices + 1,)
     """
-    blank = empty_state()
+    events = (role, activity, known, happened, amount, moved, due, promised, promised_amount, level)
+    terms = _Terms(tolerance, grace_days, default_days, late_after_days)
     offsets = np.zeros(len(starts), dtype=np.int64)
-    arguments = (
-        starts,
-        role,
-        activity,
-        known,
-        happened,
-        amount,
-        moved,
-        due,
-        promised,
-        promised_amount,
-        level,
-        tolerance,
-        grace_days,
-        default_days,
-        late_after_days,
-        n_activities,
-        blank,
-        offsets,
-    )
+    longest = int(np.diff(starts).max(initial=1))
+    arguments = (starts, events, terms, max(n_activities, 1), longest, empty_state(), offsets)
     _fold(*arguments, np.empty(0, dtype=STATE))
     steps = np.empty(int(offsets[-1]), dtype=STATE)
     if len(steps):

@@ -3,8 +3,9 @@
 Raw data becomes canonical in `build_log` and nowhere else: entities and texts become codes, money
 becomes int64 in ten-thousandths of the currency unit (as SQL's ``money`` does, so sums are exact),
 times become int64 microseconds since 1970 UTC. Rows are sorted by (customer, invoice, known time,
-event time, role, activity, row), events of a customer without an invoice first, so whatever is
-asked of one invoice or customer lies side by side.
+event time, role, activity, what else they state), events of a customer without an invoice first, so
+whatever is asked of one invoice or customer lies side by side, and the order of the source's rows
+changes nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eventlog.known import Codes, Ints, known_by, starts_of
-from eventlog.template import DUE_DATE_PASSED, Role, role_of
+from eventlog.template import ATTRIBUTE_NAMED, DUE_DATE_PASSED, Role, role_of
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -243,8 +244,8 @@ def build_log(
     invoice : DataFrame of shape (n_events,), columns company, invoice (text)
         ``invoice`` empty ("") on events of a customer alone; ``company`` "" where none is stated.
     customer : DataFrame of shape (n_events,), columns company, customer (text)
-        ``customer`` "" where the row does not say; the invoice's other rows then do. The first
-        stated customer of an invoice holds for all its rows.
+        ``customer`` "" where the row does not say; the invoice's other rows then do. The customer
+        that an invoice's first known row states holds for all its rows.
     activity : Series of str, shape (n_events,)
     event_time, recorded_time : ndarray of int64, shape (n_events,)
         Microseconds; `recorded_time` may hold `NONE`. Exact midnights are dates without a time.
@@ -285,7 +286,7 @@ def build_log(
 
     invoice_code, invoice_keys = _keys(invoice, "invoice")
     customer_code, customer_keys = _keys(customer, "customer")
-    owner = _first_stated(invoice_code, customer_code, len(invoice_keys))
+    owner = _first_stated(invoice_code, customer_code, known, len(invoice_keys))
     orphans = owner < 0
     if orphans.any():  # an invoice that never names a customer stands for its own
         own = invoice_keys.loc[orphans].rename(columns={"invoice": "customer"})
@@ -300,7 +301,8 @@ def build_log(
     new_code[order_of_invoices] = np.arange(len(owner), dtype=np.int32)
     new_code[-1] = -1
     invoice_code = new_code[invoice_code].astype(np.int64)
-    order = np.lexsort((rows, activity_code, role, happened, known, invoice_code, customer_of_row))
+    keys = (activity_code, role, happened, known, invoice_code, customer_of_row)
+    order = _untied(np.lexsort((rows, *keys)), keys, columns)
 
     return EventLog(
         invoice=_fixed(invoice_code[order].astype(np.int32)),
@@ -317,6 +319,23 @@ def build_log(
         ends_at=int(known.max()) if ends_at is None else ends_at,
         has_customers=has_customers,
     )
+
+
+def _untied(
+    order: NDArray[np.intp], keys: tuple[NDArray[np.generic], ...], columns: Mapping[str, Column]
+) -> NDArray[np.intp]:
+    """The order, rows with equal keys by what their columns state instead of by their place."""
+    tied = np.ones(max(len(order) - 1, 0), dtype=bool)
+    for key in keys:
+        ranked = key[order]
+        tied &= ranked[1:] == ranked[:-1]
+    places = np.flatnonzero(np.append(tied, False) | np.append(False, tied))
+    if len(places):
+        rows = order[places]
+        names = sorted(columns, key=lambda name: (name not in ATTRIBUTE_NAMED, name), reverse=True)
+        stated = [columns[name].values[rows] for name in names]
+        order[places] = rows[np.lexsort((*stated, *(key[rows] for key in keys)))]
+    return order
 
 
 def _fixed(values: NDArray[Scalar]) -> NDArray[Scalar]:
@@ -343,10 +362,13 @@ def _keys(pairs: pd.DataFrame, name: str) -> tuple[NDArray[np.int64], pd.DataFra
 
 
 def _first_stated(
-    invoice: NDArray[np.int64], customer: NDArray[np.int64], n_invoices: int
+    invoice: NDArray[np.int64], customer: NDArray[np.int64], known: Ints, n_invoices: int
 ) -> NDArray[np.int64]:
-    """Customer on the first row of each invoice that states one; -1 if none does."""
+    """Customer on the first known row of each invoice that states one; -1 if none does."""
     owner = np.full(n_invoices, -1, dtype=np.int64)
-    rows = np.flatnonzero((invoice >= 0) & (customer >= 0))[::-1]
+    rows = np.flatnonzero((invoice >= 0) & (customer >= 0))
     owner[invoice[rows]] = customer[rows]
+    if (owner[invoice[rows]] != customer[rows]).any():
+        rows = rows[np.lexsort((customer[rows], known[rows]))[::-1]]
+        owner[invoice[rows]] = customer[rows]
     return owner

@@ -122,7 +122,7 @@ def read_log(
     DataError
         If the source is empty, damaged or not what its name says, lacks a required column or a
         mapped one, has two columns for one attribute, day and month or decimal and thousands
-        marks cannot be told apart, no row can be used, or none names an invoice.
+        marks cannot be told apart, or no row can be used.
     SettingsError
         If an option does not apply to the source, or is none.
     """
@@ -202,12 +202,6 @@ def _log_of(
         rows = np.flatnonzero(aside)[:1]
         reason = faults.reasons(rows)[0] if len(rows) else f"'{DUE_DATE_PASSED}' is calculated"
         raise _nothing_left(raw, reason, raw.row[aside])
-
-    if not (keep & parsed["InvoiceNumber"].column.stated()).any():
-        raise DataError(
-            f"No usable row of {raw.name} names an invoice: 'InvoiceNumber' is empty in all "
-            f"{int(keep.sum()):,} of them. Export the events of invoices too."
-        )
 
     _tell(progress, "building", 0.7)
     log = _built(raw, places, parsed, activities, customers, keep, form)

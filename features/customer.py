@@ -295,6 +295,7 @@ def _last_payments(seen: AsOf) -> dict[str, Floats]:
     before = np.roll(ledger.steps["closed"], 1)
     before[ledger.offsets[:-1][ledger.offsets[1:] > ledger.offsets[:-1]]] = Closed.OPEN
     paid = ledger.steps[_is_paid(ledger.steps) & (before != Closed.PAID)]
+    paid = paid[np.lexsort((paid["closed_at"], days_late(paid)))]  # of one moment: latest last
     facts = sort_facts(log.invoice_customer[paid["invoice"]], paid["known_at"], log.n_customers)
     reading = read_at(facts, seen.customer, seen.snapshots.cutoff)
     late = days_late(paid).astype(np.float64)

@@ -126,10 +126,11 @@ def _decayed(
 ) -> NDArray[np.float64]:
     total = np.empty(len(delta), dtype=np.float64)
     for entity in range(len(starts) - 1):
-        value = 0.0
+        before, now = 0.0, 0.0  # whole deltas of one moment add up exactly, in any order
         for i in range(starts[entity], starts[entity + 1]):
-            if i > starts[entity]:
-                value *= 2.0 ** (-(known_at[i] - known_at[i - 1]) / half_life)
-            value += delta[i]
-            total[i] = value
+            if i > starts[entity] and known_at[i] > known_at[i - 1]:
+                before = (before + now) * 2.0 ** (-(known_at[i] - known_at[i - 1]) / half_life)
+                now = 0.0
+            now += delta[i]
+            total[i] = before + now
     return total

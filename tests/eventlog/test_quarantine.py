@@ -133,9 +133,9 @@ def test_if_no_row_is_left_the_first_reason_is_given() -> None:
         read(ActivityName=["Payment Due Date Passed"])
 
 
-def test_a_log_without_any_invoice_is_refused() -> None:
-    with pytest.raises(DataError, match="'InvoiceNumber' is empty in all 1 of them"):
-        read(InvoiceNumber=[None], ActivityName=["Credit Limit Changed"])
+def test_a_log_may_hold_events_of_customers_alone() -> None:
+    _, summary = read(InvoiceNumber=[None], ActivityName=["Credit Limit Changed"])
+    assert (summary.events, summary.invoices, summary.rows_quarantined) == (1, 0, 0)
 
 
 def test_if_no_line_fits_the_header_the_first_reason_is_given(tmp_path: Path) -> None:

@@ -1,0 +1,141 @@
+"""Totals read at a moment are what a loop over the facts adds up, for each entity alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eventlog.log import DAY
+from features.running_totals import (
+    decayed_at,
+    decayed_total,
+    read_at,
+    running_total,
+    sort_facts,
+    total_at,
+    value_at,
+)
+
+N = 4
+facts = st.lists(
+    st.tuples(st.integers(-1, N - 1), st.integers(0, 20), st.integers(-(10**15), 10**15)),
+    max_size=40,
+)
+questions = st.lists(
+    st.tuples(st.integers(-1, N - 1), st.integers(-1, 22)), min_size=1, max_size=20
+)
+modest = settings(max_examples=60, deadline=None)
+
+
+def columns(rows: list[tuple[int, int, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    table = np.array(rows, dtype=np.int64).reshape(-1, 3)
+    return table[:, 0].astype(np.int32), table[:, 1] * DAY, table[:, 2]
+
+
+def asked(rows: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    table = np.array(rows, dtype=np.int64)
+    return table[:, 0].astype(np.int32), table[:, 1] * DAY
+
+
+@modest
+@given(facts, questions)
+def test_a_total_is_the_sum_of_what_is_known(rows, questions):
+    entity, known_at, delta = columns(rows)
+    who, moment = asked(questions)
+    sorted_facts = sort_facts(entity, known_at, N)
+    found = total_at(running_total(sorted_facts, delta), read_at(sorted_facts, who, moment))
+    expected = [sum(d for e, k, d in rows if e == w and e >= 0 and k <= at) for w, at in questions]
+    assert found.tolist() == expected
+
+
+@modest
+@given(facts, questions)
+def test_a_value_is_that_of_the_last_known_fact_or_of_one_before_it(rows, questions):
+    entity, known_at, delta = columns(rows)
+    who, moment = asked(questions)
+    sorted_facts = sort_facts(entity, known_at, N)
+    reading = read_at(sorted_facts, who, moment)
+    for back in (0, 1, 2):
+        found = value_at(sorted_facts, delta.astype(np.float64), reading, back)
+        for value, (w, at) in zip(found, questions, strict=True):
+            known = sorted((k, i) for i, (e, k, _) in enumerate(rows) if e == w >= 0 and k <= at)
+            if len(known) > back:
+                assert value == float(delta[known[-1 - back][1]])
+            else:
+                assert np.isnan(value)
+
+
+@modest
+@given(facts, questions)
+def test_a_decayed_total_halves_every_half_life(rows, questions):
+    rows = [(e, k, d % 100) for e, k, d in rows]
+    entity, known_at, delta = columns(rows)
+    who, moment = asked(questions)
+    sorted_facts = sort_facts(entity, known_at, N)
+    total = decayed_total(sorted_facts, delta.astype(np.float64), 7)
+    found = decayed_at(sorted_facts, total, read_at(sorted_facts, who, moment), 7)
+    expected = [
+        sum(d * 0.5 ** ((at - k) / 7) for e, k, d in rows if e == w >= 0 and k <= at)
+        for w, at in questions
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-9)
+
+
+@modest
+@given(facts, questions, st.integers(0, N - 1))
+def test_an_entity_reads_the_same_bit_for_bit_without_the_others(rows, questions, entity):
+    alone = [row for row in rows if row[0] == entity]
+    who, moment = asked([(entity, at) for _, at in questions])
+    found = []
+    for each in (rows, alone):
+        code, known_at, delta = columns(each)
+        sorted_facts = sort_facts(code, known_at, N)
+        reading = read_at(sorted_facts, who, moment)
+        decayed = decayed_total(sorted_facts, delta / 7.0, 30)
+        found.append(
+            (
+                total_at(running_total(sorted_facts, delta), reading).tobytes(),
+                decayed_at(sorted_facts, decayed, reading, 30).tobytes(),
+                value_at(sorted_facts, delta.astype(np.float64), reading).tobytes(),
+            )
+        )
+    assert found[0] == found[1]
+
+
+@modest
+@given(st.permutations(range(12)))
+def test_the_order_of_facts_of_one_moment_does_not_matter(order):
+    known_at = np.arange(12) // 4 * 5 * DAY
+    delta = np.array([3.0, -7, 11, 1, 90, -90, 13, 5, 1, 2, 365, 4])
+    found = []
+    for rows in (list(range(12)), order):
+        sorted_facts = sort_facts(np.zeros(12, np.int32), known_at[rows], 1)
+        total = decayed_total(sorted_facts, delta[rows], 30)
+        moments = np.array([0, 5, 10, 17]) * DAY
+        reading = read_at(sorted_facts, np.zeros(4, np.int32), moments)
+        found.append(decayed_at(sorted_facts, total, reading, 30).tobytes())
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(("moment", "total"), [(99, 0), (100, 5), (101, 5)])
+def test_a_fact_is_known_from_its_own_microsecond_on(moment, total):
+    sorted_facts = sort_facts(np.zeros(1, np.int32), np.array([100]), 1)
+    reading = read_at(sorted_facts, np.zeros(1, np.int32), np.array([moment]))
+    assert total_at(running_total(sorted_facts, np.array([5])), reading).item() == total
+
+
+def test_money_adds_up_exactly_beyond_what_floats_can_hold():
+    delta = np.array([2**60, 1, -(2**60)])
+    sorted_facts = sort_facts(np.zeros(3, np.int32), np.arange(3), 1)
+    reading = read_at(sorted_facts, np.zeros(1, np.int32), np.array([9]))
+    assert total_at(running_total(sorted_facts, delta), reading).item() == 1
+
+
+def test_nobody_has_facts_in_an_empty_log():
+    nothing = np.empty(0, dtype=np.int64)
+    sorted_facts = sort_facts(nothing.astype(np.int32), nothing, 2)
+    reading = read_at(sorted_facts, np.array([0, 1], np.int32), np.array([5, 5]))
+    assert total_at(running_total(sorted_facts, nothing), reading).tolist() == [0, 0]
+    assert np.isnan(value_at(sorted_facts, nothing.astype(float), reading)).all()
+    decayed = decayed_total(sorted_facts, nothing.astype(float), 30)
+    assert decayed_at(sorted_facts, decayed, reading, 30).tolist() == [0, 0]
