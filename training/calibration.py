@@ -3,7 +3,7 @@
 A booster fitted to log loss has the right level on its training rows by construction; what can be
 wrong is how far its probabilities reach. So the calibrator stretches or shrinks the log odds around
 the level and leaves the level alone. It is fitted on forward-in-time predictions of inner fits and
-kept only if it lowers the log loss on every later stretch.
+kept only if slopes fitted on earlier stretches lower the log loss of the later ones on the whole.
 
 Why the level is left alone: an intercept fitted to past stretches is their drift. On the charges
 log, lateness rose for three stretches and then fell; Platt's calibrator, fitted on the rise, passed
@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 Floats = NDArray[np.float64]
-#: Smallest relative gain in log loss, on every later stretch, for giving up the identity.
+#: Smallest gain in log loss, a share, mean over the later stretches, for giving up the identity.
 WORTH_IT = 0.002
 #: Later stretches that a calibrator has to be judged on.
 FEWEST_JUDGED = 2
@@ -85,13 +85,13 @@ def choose_calibrator(margin: Floats, y: Floats, stretch: NDArray[np.int64]) -> 
     Returns
     -------
     Calibrator
-        The identity where there are fewer than three stretches, or where a slope fitted on the
-        earlier ones fails to lower the log loss on some later one.
+        The identity where there are fewer than three stretches, or where slopes fitted on the
+        earlier ones do not lower the log loss of the later ones on average.
     """
     later = np.unique(stretch)[1:]
     if len(later) < FEWEST_JUDGED:
         return Calibrator()
-    if min(_gain(margin, y, stretch, moment) for moment in later) <= WORTH_IT:
+    if np.mean([_gain(margin, y, stretch, moment) for moment in later]) <= WORTH_IT:
         return Calibrator()
     return fit_slope(margin, y, stretch)
 

@@ -204,7 +204,9 @@ def fit_examples(
     calibrator = choose_calibrator(margins, outcomes, stretches)
     progress("final fit")
     boosters = tuple(
-        fit_booster(matrix.values, y, invoice, matrix, rounds, seed=seed, threads=recipe.threads)
+        fit_booster(
+            matrix.values, y, invoice, matrix.columns, rounds, seed=seed, threads=recipe.threads
+        )
         for seed in range(recipe.seeds)
     )
     return RiskModel(
@@ -269,7 +271,7 @@ def _stop_early(
         matrix.values[train],
         y[train],
         matrix.snapshots.invoice[train],
-        matrix,
+        matrix.columns,
         MOST_ROUNDS,
         threads=recipe.threads,
         valid=(later, y[valid]),

@@ -22,7 +22,8 @@ from training.calibration import Calibrator
 Floats = NDArray[np.float64]
 
 #: Chosen on origins before 2020-07 of the charges log, and on the fines log for write-off; see
-#: `docs/design.md`.
+#: `docs/design.md`. Category codes are ranked by frequency and split like numbers: many-valued
+#: splits of levels overfit (ROC AUC 0.928 against 0.931 over the five inner origins).
 PARAMETERS: dict[str, Any] = {
     "objective": "binary",
     "learning_rate": 0.03,
@@ -32,9 +33,6 @@ PARAMETERS: dict[str, Any] = {
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "lambda_l2": 5.0,
-    "cat_smooth": 50.0,
-    "cat_l2": 50.0,
-    "max_cat_threshold": 16,
     "max_bin": 255,
     "verbose": -1,
     "deterministic": True,
@@ -124,7 +122,7 @@ def fit_booster(
     values: NDArray[np.float32],
     y: Floats,
     invoice: NDArray[np.int32],
-    matrix: Matrix,
+    columns: tuple[str, ...],
     rounds: int,
     *,
     seed: int = 0,
@@ -138,8 +136,7 @@ def fit_booster(
     ----------
     values, y, invoice : ndarray, shape (n_rows, n_columns), (n_rows,) and (n_rows,)
         Features, labels, and which invoice each row is of.
-    matrix : Matrix
-        Names the columns and categories.
+    columns : tuple of str
     rounds : int
         Number of trees, at most.
     """
@@ -148,12 +145,7 @@ def fit_booster(
     looks = len(y) / max(len(np.unique(invoice)), 1)
     fewest = round(parameters["min_data_in_leaf"] * looks)
     parameters["min_data_in_leaf"] = min(fewest, max(len(y) // 50, 5))
-    data = lgb.Dataset(
-        values,
-        y,
-        feature_name=list(_plain(matrix.columns)),
-        categorical_feature=_category_at(matrix),
-    )
+    data = lgb.Dataset(values, y, feature_name=_plain(columns))
     callbacks: list[Any] = []
     sets = []
     if valid is not None:
@@ -165,10 +157,6 @@ def fit_booster(
 def _plain(columns: tuple[str, ...]) -> list[str]:
     """Column names as LightGBM accepts them: attribute names may hold any character."""
     return [name if name.isidentifier() else f"column_{i}" for i, name in enumerate(columns)]
-
-
-def _category_at(matrix: Matrix) -> list[int]:
-    return [matrix.columns.index(name) for name in matrix.categories]
 
 
 def usual_values(matrix: Matrix) -> dict[str, float]:

@@ -228,7 +228,7 @@ def report_of(registry: Registry, version: Version) -> dict[str, Any]:
         return report
 
 
-def test_figures(registry: Registry, version: Version) -> dict[str, float]:
+def logged_figures(registry: Registry, version: Version) -> dict[str, float]:
     """Test metrics that were logged with a version, by name."""
     found = registry.client.get_run(version.run_id).data.metrics
     return {

@@ -576,12 +576,12 @@ def models(as_json: JsonOption = False) -> None:
 
     Example: `duecast models`
     """
-    from training.registry import open_registry, test_figures, versions
+    from training.registry import logged_figures, open_registry, versions
     from ui.report import print_models
 
     settings = settings_now()
     registry = open_registry(settings.tracking_uri, settings.home / "mlruns" / "artifacts")
-    found = [(version, test_figures(registry, version)) for version in versions(registry)]
+    found = [(version, logged_figures(registry, version)) for version in versions(registry)]
     if as_json:
         print_json(
             [

@@ -137,7 +137,9 @@ def test_margins_are_averaged_over_the_boosters_and_calibrated():
     one, examples = trained("still_open")
     rows = examples.matrix.take(np.arange(50))
     y, matrix = examples.y, examples.matrix
-    other = fit_booster(matrix.values, y, matrix.snapshots.invoice, matrix, 20, seed=1, threads=1)
+    other = fit_booster(
+        matrix.values, y, matrix.snapshots.invoice, matrix.columns, 20, seed=1, threads=1
+    )
     both = replace(one, boosters=(*one.boosters, other), calibrator=Calibrator(-1.0, 0.5))
     parts = [b.predict(rows.values, raw_score=True) for b in both.boosters]
     np.testing.assert_allclose(both.margin(rows), np.mean(parts, axis=0))
@@ -215,7 +217,7 @@ def test_columns_may_have_any_name():
     names = ["Zahlungsart (neu)", 'a"b', "amount", "x,y:z"]
     matrix = table([names[1]], **{name: draw.integers(0, 5, 300) for name in names})
     y = (draw.random(300) < 0.5).astype(np.float64)
-    booster = fit_booster(matrix.values, y, matrix.snapshots.invoice, matrix, 5, threads=1)
+    booster = fit_booster(matrix.values, y, matrix.snapshots.invoice, matrix.columns, 5, threads=1)
     assert booster.num_feature() == 4
 
 

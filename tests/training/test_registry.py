@@ -114,7 +114,7 @@ def test_a_version_keeps_what_its_run_recorded(registry, tmp_path):
         figures=tmp_path / "figures",
     )
     assert report_of(registry, version) == json.loads(json.dumps(report))
-    assert runs.test_figures(registry, version) == {"roc_auc": 0.8}
+    assert runs.logged_figures(registry, version) == {"roc_auc": 0.8}
     run = registry.client.get_run(version.run_id)
     assert run.data.params["log"] == "events.csv"
     assert run.info.status == "FINISHED"
