@@ -7,7 +7,8 @@ matures, and writes a step there too. A state therefore depends on nothing but e
 own moment, and "as of a cutoff" is no more than looking up the last step at or before it.
 
 The rules are those of `docs/design.md`, section "The invoice ledger"; each function below answers
-for one of them, and `tests/eventlog/test_ledger.py` holds a golden case for each.
+for one of them. `tests/eventlog/test_ledger.py` (money) and `test_fold.py` (time) hold a golden
+case for each.
 """
 
 # Compiled code: no coverage can be measured inside it. It stays in one file because numba does not

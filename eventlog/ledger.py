@@ -157,7 +157,7 @@ def ledger_table(log: EventLog, ledger: Ledger, cutoff: int) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame of shape (n_known_invoices, 20)
+    DataFrame of shape (n_known_invoices, 21)
         Money in currency units; columns add up: amount = paid + credited + written_off + cleared
         + balance - overpaid. An unknown amount leaves amount and balance missing.
     """

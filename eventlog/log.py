@@ -180,20 +180,6 @@ class EventLog:
             ends_at=min(self.ends_at, cutoff),
         )
 
-    def of_customers(self, customers: NDArray[np.integer]) -> EventLog:
-        """The events of some customers, codes unchanged."""
-        keep = np.isin(self.customer, customers)
-        return replace(
-            self,
-            invoice=self.invoice[keep],
-            customer=self.customer[keep],
-            activity=self.activity[keep],
-            event_time=self.event_time[keep],
-            known_at=self.known_at[keep],
-            row=self.row[keep],
-            columns={name: column.take(keep) for name, column in self.columns.items()},
-        )
-
 
 def micros(moment: object) -> int:
     """Microseconds since 1970 UTC of a date, a text or a Timestamp; naive ones are UTC."""

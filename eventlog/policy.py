@@ -7,6 +7,7 @@ typing slip never passes for a decision.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -69,9 +70,10 @@ class Policy:
         Raises
         ------
         SettingsError
-            If a value has the wrong type or lies outside its range.
+            If a key is unknown, or a value has the wrong type or lies outside its range.
         """
-        return checked(replace(self, **{k: v for k, v in changes.items() if v is not None}))
+        stated = {name: value for name, value in changes.items() if value is not None}
+        return checked(replace(self, **_typed(stated, "The policy")))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for the run's record and the model file."""
@@ -92,7 +94,7 @@ def checked(policy: Policy) -> Policy:
         ("write_off_horizon_days", 1, 3650),
         ("promise_grace_days", 0, 60),
         ("promise_default_days", 0, 365),
-        ("settled_tolerance", 0, 1e6),
+        ("settled_tolerance", 0, 1_000_000),
         ("loss_given_default", 0, 1),
         ("annual_rate", 0, 10),
         ("quiet_days", 0, 365),
@@ -101,7 +103,7 @@ def checked(policy: Policy) -> Policy:
     ):
         value = getattr(policy, name)
         if not low <= value <= high:
-            raise SettingsError(f"'{name}' is {value}. Choose a number from {low} to {high:g}.")
+            raise SettingsError(f"'{name}' is {value}. Choose a number from {low} to {high:,}.")
     if policy.band_medium > policy.band_high:
         raise SettingsError(
             f"'band_medium' ({policy.band_medium}) lies above 'band_high' ({policy.band_high}). "
@@ -131,24 +133,35 @@ def read_policy(path: Path | None) -> Policy:
         stated = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}. Mend that line.") from error
-    known = {field.name: field for field in fields(Policy)}
-    unknown = sorted(set(stated) - set(known))
+    return checked(replace(Policy(), **_typed(stated, str(path))))
+
+
+#: What a value of each type is called.
+_CALLED = {
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple: "a list of whole numbers",
+}
+
+
+def _typed(stated: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Values in the types of the policy's fields, or an error that names key and source."""
+    default = {field.name: field.default for field in fields(Policy)}
+    unknown = sorted(set(stated) - set(default))
     if unknown:
         raise SettingsError(
-            f"{path} has unknown keys {unknown}. Known are {sorted(known)}. Mend or remove them."
+            f"{source} has unknown keys {unknown}. Known are {sorted(default)}. Mend or remove "
+            "them."
         )
-    default = Policy()
     values = {}
     for name, value in stated.items():
-        wanted = type(getattr(default, name))
-        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        wanted = type(default[name])
+        if wanted is float and type(value) is int:
             value = float(value)
-        if wanted is tuple and isinstance(value, list) and all(type(v) is int for v in value):
-            value = tuple(value)
+        if wanted is tuple and isinstance(value, list | tuple):
+            value = tuple(value) if all(type(day) is int for day in value) else list(value)
         if type(value) is not wanted:
-            raise SettingsError(
-                f"'{name}' in {path} is {value!r}. Write "
-                f"{'a list of whole numbers' if wanted is tuple else 'a ' + wanted.__name__}."
-            )
+            raise SettingsError(f"'{name}' in {source} is {value!r}. Write {_CALLED[wanted]}.")
         values[name] = value
-    return checked(replace(default, **values))
+    return values

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from eventlog.errors import DataError, NotFoundError
+from eventlog.dates import parse_moments
+from eventlog.errors import DataError, NotFoundError, bad_rows
 from eventlog.known import Codes, Ints, last_known, starts_of
 from eventlog.log import NONE, EventLog
 
@@ -72,11 +74,16 @@ def read_rates(path: Path, reporting: str) -> Rates:
     NotFoundError
         If the file does not exist.
     DataError
-        If a column is missing, a date or rate cannot be read, or a rate is not positive.
+        If it is no CSV file in UTF-8, a column is missing, or as `rates_from_table`.
     """
     if not path.is_file():
         raise NotFoundError(f"There is no rate table at {path}. Check the path.")
-    table = pd.read_csv(path, dtype=str)
+    try:
+        table = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"The rate table {path} is not a CSV file in UTF-8: {error}. Write currency,date,rate."
+        ) from error
     table.columns = [str(name).strip().lower() for name in table.columns]
     lacking = [name for name in ("currency", "date", "rate") if name not in table.columns]
     if lacking:
@@ -93,25 +100,47 @@ def rates_from_table(table: pd.DataFrame, reporting: str) -> Rates:
     Raises
     ------
     DataError
-        If a date or a rate cannot be read, or a rate is not positive.
+        If there is no row, a currency is empty, a date or a rate cannot be read, a rate is not
+        positive, or a currency has two rates for one date.
     """
-    since = pd.to_datetime(table["date"], errors="coerce", utc=True).dt.tz_localize(None)
-    rate = pd.to_numeric(table["rate"], errors="coerce").to_numpy(dtype=np.float64)
-    wrong = since.isna().to_numpy() | ~(rate > 0) | ~np.isfinite(rate)
-    if wrong.any():
-        lines = (np.flatnonzero(wrong) + 2)[:5].tolist()
+    if not len(table):
+        raise DataError("The rate table has no rows. Write one per currency and date.")
+    dates = pa.array(
+        table["date"].astype("string").str.strip(), pa.large_string(), from_pandas=True
+    )
+    since = parse_moments(dates, day_first=None, wall=True)
+    if since.ambiguous:
         raise DataError(
-            f"The date or rate is unreadable or not positive in {int(wrong.sum())} of "
-            f"{len(table)} rows of the rate table (lines {lines}). Mend them."
+            "Day and month of 'date' could change places in the rate table. Write dates like "
+            "2024-01-31."
         )
-    code, currencies = pd.factorize(table["currency"].astype(str).str.strip(), sort=True)
-    moment: Ints = since.to_numpy().astype("datetime64[us]").astype(np.int64)
-    order = np.lexsort((moment, code))
+    currency = table["currency"].fillna("").astype(str).str.strip().str.upper()
+    rate = pd.to_numeric(table["rate"], errors="coerce").to_numpy(dtype=np.float64)
+    wrong = (since.values == NONE) | ~(rate > 0) | ~np.isfinite(rate)
+    wrong |= (currency == "").to_numpy()
+    if wrong.any():
+        raise bad_rows(
+            "The currency is empty, or the date or rate is unreadable or not positive,",
+            (np.flatnonzero(wrong) + 2).tolist(),
+            len(table),
+            "Mend them in the rate table.",
+        )
+    code, currencies = pd.factorize(currency, sort=True)
+    order = np.lexsort((since.values, code))
+    code, moment = code[order], since.values[order]
+    twice = (np.diff(code) == 0) & (np.diff(moment) == 0) & (np.diff(rate[order]) != 0)
+    if twice.any():
+        raise bad_rows(
+            "A currency has two rates for one date",
+            (order[1:][twice] + 2).tolist(),
+            len(table),
+            "Leave one of them in the rate table.",
+        )
     return Rates(
-        reporting=reporting,
+        reporting=reporting.upper(),
         currencies=tuple(str(c) for c in currencies),
-        starts=starts_of(code[order].astype(np.int32), len(currencies)),
-        since=moment[order],
+        starts=starts_of(code.astype(np.int32), len(currencies)),
+        since=moment,
         rate=rate[order],
     )
 

@@ -113,6 +113,8 @@ def frames(draw: st.DrawFn, max_events: int = 60) -> pd.DataFrame:
                 "amount": draw(st.sampled_from([50.0, 100.0, 1234.56, None])),
                 "moved": None,
                 "due": draw(st.one_of(st.none(), st.integers(issued, issued + 60))),
+                "promised": None,
+                "promised_amount": None,
             }
         )
     for _ in range(draw(st.integers(0, max_events - n_invoices))):
@@ -127,6 +129,8 @@ def frames(draw: st.DrawFn, max_events: int = 60) -> pd.DataFrame:
                 "amount": draw(st.sampled_from([None, None, None, 80.0, 150.0])),
                 "moved": draw(st.sampled_from([None, 10.0, 50.0, 100.0, 1234.56])),
                 "due": draw(st.sampled_from([None, None, None, 40, 90, 200])),
+                "promised": draw(st.sampled_from([None, None, 30, 100, 250])),
+                "promised_amount": draw(st.sampled_from([None, None, None, 50.0, 100.0])),
             }
         )
     table = pd.DataFrame(rows)
@@ -144,6 +148,8 @@ def frames(draw: st.DrawFn, max_events: int = 60) -> pd.DataFrame:
             "InvoiceAmount": table["amount"].astype(float),
             "PaymentAmount": table["moved"].astype(float),
             "PaymentDueDate": _FIRST + pd.to_timedelta(table["due"].astype(float), unit="D"),
+            "PromisedDate": _FIRST + pd.to_timedelta(table["promised"].astype(float), unit="D"),
+            "PromisedAmount": table["promised_amount"].astype(float),
             "DunningLevel": np.where(table["activity"] == "Dunning Letter Generated", 1.0, np.nan),
             "CreditLimit": table["amount"].astype(float) * 10,
             "Channel": np.where(table["day"] % 2 == 0, "web", "shop"),

@@ -97,10 +97,13 @@ def choose_calibrator(margin: Floats, y: Floats, stretch: NDArray[np.int64]) -> 
 
 
 def _gain(margin: Floats, y: Floats, stretch: NDArray[np.int64], later: int) -> float:
-    """Share of the log loss of a stretch that a slope fitted on the earlier ones saves."""
+    """Share of the log loss of a stretch that a slope fitted on the earlier ones saves.
+
+    Minus infinity where either holds outcomes of one kind only: nothing can be judged there.
+    """
     before, at = stretch < later, stretch == later
     if min(len(np.unique(y[before])), len(np.unique(y[at]))) < 2:
-        return 0.0
+        return float("-inf")
     fitted = fit_slope(margin[before], y[before], stretch[before])
     plain = log_loss(y[at], sigmoid(margin[at]))
     return float(1.0 - log_loss(y[at], fitted.probability(margin[at])) / plain)

@@ -22,7 +22,7 @@ from features.matrix import Matrix, build_matrix
 from features.snapshots import Rhythm, Snapshots, take_snapshots
 from training.calibration import choose_calibrator
 from training.labels import Labels, Target, label
-from training.model import RiskModel, fit_booster, usual_values
+from training.model import RiskModel, fit_booster, split_as_sets, usual_values
 from training.splits import inner_origins
 
 Progress = Callable[[str], None]
@@ -200,12 +200,20 @@ def fit_examples(
     matrix, y = examples.matrix, examples.y
     invoice = matrix.snapshots.invoice
     progress("inner fits")
-    margins, outcomes, stretches, rounds = _forward_fits(examples, recipe)
+    sets = split_as_sets(matrix, encoding)
+    margins, outcomes, stretches, rounds = _forward_fits(examples, sets, recipe)
     calibrator = choose_calibrator(margins, outcomes, stretches)
     progress("final fit")
     boosters = tuple(
         fit_booster(
-            matrix.values, y, invoice, matrix.columns, rounds, seed=seed, threads=recipe.threads
+            matrix.values,
+            y,
+            invoice,
+            matrix.columns,
+            sets,
+            rounds,
+            seed=seed,
+            threads=recipe.threads,
         )
         for seed in range(recipe.seeds)
     )
@@ -232,7 +240,7 @@ def fit_examples(
 
 
 def _forward_fits(
-    examples: Examples, recipe: Recipe
+    examples: Examples, sets: tuple[str, ...], recipe: Recipe
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], int]:
     """Predictions on stretches of time after each inner origin, and the rounds that served best."""
     cutoff, y = examples.matrix.snapshots.cutoff, examples.y
@@ -243,7 +251,7 @@ def _forward_fits(
         after = (cutoff >= origin) & (cutoff < until)
         if min(_fewest(y[before]), _fewest(y[after])) < 10:
             continue
-        rounds, margin = _stop_early(examples, before, after, recipe)
+        rounds, margin = _stop_early(examples, sets, before, after, recipe)
         best.append(rounds)
         margins.append(margin)
         outcomes.append(y[after])
@@ -262,7 +270,11 @@ def _forward_fits(
 
 
 def _stop_early(
-    examples: Examples, train: NDArray[np.bool_], valid: NDArray[np.bool_], recipe: Recipe
+    examples: Examples,
+    sets: tuple[str, ...],
+    train: NDArray[np.bool_],
+    valid: NDArray[np.bool_],
+    recipe: Recipe,
 ) -> tuple[int, NDArray[np.float64]]:
     """Rounds that serve the valid rows best, and their margins by that many."""
     matrix, y = examples.matrix, examples.y
@@ -272,6 +284,7 @@ def _stop_early(
         y[train],
         matrix.snapshots.invoice[train],
         matrix.columns,
+        sets,
         MOST_ROUNDS,
         threads=recipe.threads,
         valid=(later, y[valid]),

@@ -55,7 +55,7 @@ def promises(state: np.void) -> dict[str, int]:
 # Promises: kept or broken
 
 
-def test_a_promise_is_open_from_its_moment_on():
+def test_a_promise_is_open_from_its_moment_on() -> None:
     rows = (post(), promise())
     assert promises(after(*rows, when="2024-03-01 08:59")) == {}
     state = after(*rows, when="2024-03-01 09:00")
@@ -63,7 +63,7 @@ def test_a_promise_is_open_from_its_moment_on():
     assert state["promised_date"] == micros("2024-03-10")
 
 
-def test_a_promise_is_kept_by_a_payment_before_its_date():
+def test_a_promise_is_kept_by_a_payment_before_its_date() -> None:
     rows = (post(), promise(), then("pay", "2024-03-05 12:00", 100))
     assert promises(after(*rows, when="2024-03-05 11:59")) == {"open": 1}
     state = after(*rows, when="2024-03-05 12:00")
@@ -71,18 +71,18 @@ def test_a_promise_is_kept_by_a_payment_before_its_date():
     assert state["promised_date"] == NONE
 
 
-def test_a_promise_is_kept_on_the_last_day_of_grace():
+def test_a_promise_is_kept_on_the_last_day_of_grace() -> None:
     assert promises(after(post(), promise(), then("pay", "2024-03-13", 100))) == {"kept": 1}
     late = then("pay", END_OF_GRACE, 100)
     assert promises(after(post(), promise(), late)) == {"kept": 1}
 
 
-def test_a_promise_is_broken_by_a_payment_after_the_grace():
+def test_a_promise_is_broken_by_a_payment_after_the_grace() -> None:
     late = then("pay", "2024-03-14 00:00:00.000001", 100)
     assert promises(after(post(), promise(), late)) == {"broken": 1}
 
 
-def test_a_promise_is_broken_at_the_end_of_the_grace_and_not_a_microsecond_before():
+def test_a_promise_is_broken_at_the_end_of_the_grace_and_not_a_microsecond_before() -> None:
     rows = (post(), promise())
     assert promises(after(*rows, when="2024-03-13 23:59:59.999998")) == {"open": 1}
     state = after(*rows, when=END_OF_GRACE)
@@ -90,13 +90,13 @@ def test_a_promise_is_broken_at_the_end_of_the_grace_and_not_a_microsecond_befor
     assert (state["promised_date"], state["event"]) == (NONE, -1)
 
 
-def test_the_grace_is_the_policys():
+def test_the_grace_is_the_policys() -> None:
     rows = (post(), promise(), then("pay", "2024-03-11", 100))
     assert promises(after(*rows, policy=Policy(promise_grace_days=0))) == {"broken": 1}
     assert promises(after(*rows, policy=Policy(promise_grace_days=1))) == {"kept": 1}
 
 
-def test_a_promise_without_a_date_runs_fourteen_days():
+def test_a_promise_without_a_date_runs_fourteen_days() -> None:
     rows = (post(), promise(promised=None))
     assert after(*rows, when="2024-03-02")["promised_date"] == micros("2024-03-15")
     assert promises(after(*rows, when="2024-03-18")) == {"open": 1}
@@ -105,63 +105,63 @@ def test_a_promise_without_a_date_runs_fourteen_days():
     assert after(*rows, when="2024-03-02", policy=days)["promised_date"] == micros("2024-03-31")
 
 
-def test_a_promise_for_a_day_that_is_over_is_broken_when_it_is_known():
+def test_a_promise_for_a_day_that_is_over_is_broken_when_it_is_known() -> None:
     rows = (post(), promise("2024-03-20 09:00", "2024-03-10"))
     assert promises(after(*rows, when="2024-03-20 09:00")) == {"broken": 1}
 
 
-def test_a_promise_of_the_whole_balance_is_not_kept_by_a_part():
+def test_a_promise_of_the_whole_balance_is_not_kept_by_a_part() -> None:
     rows = (post(), then("pay", "2024-02-01", 30), promise(), then("pay", "2024-03-05", 60))
     assert after(*rows, when="2024-03-02")["promised_amount"] == 70 * MINOR
     assert promises(after(*rows)) == {"broken": 1}
 
 
-def test_a_promise_of_the_whole_balance_is_kept_by_paying_what_was_open():
+def test_a_promise_of_the_whole_balance_is_kept_by_paying_what_was_open() -> None:
     rows = (post(), then("pay", "2024-02-01", 30), promise(), then("pay", "2024-03-05", 70))
     assert promises(after(*rows)) == {"kept": 1}
 
 
-def test_a_promised_part_is_kept_while_the_rest_stays_open():
+def test_a_promised_part_is_kept_while_the_rest_stays_open() -> None:
     rows = (post(), promise(promised_amount=40), then("pay", "2024-03-05", 40))
     state = after(*rows)
     assert (promises(state), state["closed"]) == ({"kept": 1}, Closed.OPEN)
 
 
-def test_several_payments_keep_a_promise_together():
+def test_several_payments_keep_a_promise_together() -> None:
     rows = (post(), promise(promised_amount=40), then("pay", "2024-03-05", 25))
     assert promises(after(*rows, when="2024-03-06")) == {"open": 1}
     assert promises(after(*rows, then("pay", "2024-03-07", 15))) == {"kept": 1}
 
 
-def test_a_promise_may_be_missed_by_the_tolerance():
+def test_a_promise_may_be_missed_by_the_tolerance() -> None:
     rows = (post(), promise(promised_amount=40))
     assert promises(after(*rows, then("pay", "2024-03-05", 39.5))) == {"kept": 1}
     assert promises(after(*rows, then("pay", "2024-03-05", 39.49))) == {"broken": 1}
 
 
-def test_a_payment_before_the_promise_does_not_serve_it():
+def test_a_payment_before_the_promise_does_not_serve_it() -> None:
     rows = (post(), then("pay", "2024-02-28", 40), promise(promised_amount=40))
     assert promises(after(*rows)) == {"broken": 1}
 
 
-def test_an_invoice_paid_off_keeps_its_promise_whatever_was_promised():
+def test_an_invoice_paid_off_keeps_its_promise_whatever_was_promised() -> None:
     rows = (post(), promise(promised_amount=500), then("pay", "2024-03-05", 100))
     assert promises(after(*rows)) == {"kept": 1}
 
 
-def test_a_promise_on_an_unknown_balance_is_kept_by_the_settlement():
+def test_a_promise_on_an_unknown_balance_is_kept_by_the_settlement() -> None:
     rows = (post(None), promise(), then("pay", "2024-03-05"), then("settle", "2024-03-06"))
     assert promises(after(*rows)) == {"kept": 1}
 
 
-def test_a_payment_without_an_amount_serves_the_promise_of_its_day_once_it_is_settled():
+def test_a_payment_without_an_amount_serves_the_promise_of_its_day_once_it_is_settled() -> None:
     for amount in (100, None):
         rows = (post(amount), promise(), then("pay", "2024-03-12"), then("settle", "2024-03-20"))
         assert promises(after(*rows, when="2024-03-19")) == {"broken": 1}
         assert promises(after(*rows)) == {"kept": 1}
 
 
-def test_a_credit_note_keeps_no_promise():
+def test_a_credit_note_keeps_no_promise() -> None:
     rows = (post(), promise(promised_amount=40), then("credit", "2024-03-05", 40))
     assert promises(after(*rows)) == {"broken": 1}
 
@@ -169,7 +169,7 @@ def test_a_credit_note_keeps_no_promise():
 # Promises: rescheduled and void
 
 
-def test_a_new_promise_takes_the_place_of_the_open_one():
+def test_a_new_promise_takes_the_place_of_the_open_one() -> None:
     rows = (post(), promise(), promise("2024-03-08", "2024-03-25"))
     state = after(*rows, when="2024-03-20")
     assert promises(state) == {"open": 1, "rescheduled": 1}
@@ -177,39 +177,41 @@ def test_a_new_promise_takes_the_place_of_the_open_one():
     assert promises(after(*rows)) == {"broken": 1, "rescheduled": 1}
 
 
-def test_a_new_promise_leaves_a_broken_one_broken():
+def test_a_new_promise_leaves_a_broken_one_broken() -> None:
     rows = (post(), promise(), promise("2024-03-20", "2024-03-25"))
     assert promises(after(*rows, when="2024-03-21")) == {"open": 1, "broken": 1}
 
 
-def test_a_dispute_voids_the_open_promise():
+def test_a_dispute_voids_the_open_promise() -> None:
     state = after(post(), promise(), then("dispute", "2024-03-05"))
     assert (promises(state), state["broken_last"]) == ({"void": 1}, 0)
 
 
-def test_a_dispute_after_the_promise_was_broken_leaves_it_broken():
+def test_a_dispute_after_the_promise_was_broken_leaves_it_broken() -> None:
     assert promises(after(post(), promise(), then("dispute", "2024-03-20"))) == {"broken": 1}
 
 
-def test_a_promise_made_in_a_dispute_is_void():
+def test_a_promise_made_in_a_dispute_is_void() -> None:
     rows = (post(), then("dispute", "2024-02-20"), promise(), then("resolve", "2024-03-02"))
     assert promises(after(*rows)) == {"void": 1}
 
 
 @pytest.mark.parametrize("closing", [("credit", 100), ("lose", None)])
-def test_a_credit_note_or_a_write_off_that_closes_voids_the_promise(closing):
+def test_a_credit_note_or_a_write_off_that_closes_voids_the_promise(
+    closing: tuple[str, float | None],
+) -> None:
     what, moved = closing
     assert promises(after(post(), promise(), then(what, "2024-03-05", moved))) == {"void": 1}
 
 
-def test_a_promise_on_a_closed_invoice_is_void():
+def test_a_promise_on_a_closed_invoice_is_void() -> None:
     assert promises(after(post(), then("pay", "2024-02-01", 100), promise())) == {"void": 1}
 
 
 # Promises: one payment, one promise, and what is known late
 
 
-def test_a_payment_serves_one_promise_and_the_oldest_first():
+def test_a_payment_serves_one_promise_and_the_oldest_first() -> None:
     rows = (
         post(),
         promise("2024-03-01", "2024-03-10", promised_amount=40),
@@ -221,7 +223,7 @@ def test_a_payment_serves_one_promise_and_the_oldest_first():
     assert promises(after(*rows)) == {"kept": 2}
 
 
-def test_what_a_payment_has_over_does_not_serve_a_second_promise():
+def test_what_a_payment_has_over_does_not_serve_a_second_promise() -> None:
     rows = (
         post(),
         promise(promised_amount=40),
@@ -231,7 +233,7 @@ def test_what_a_payment_has_over_does_not_serve_a_second_promise():
     assert promises(after(*rows)) == {"kept": 1, "broken": 1}
 
 
-def test_a_payment_recorded_late_corrects_a_broken_promise_when_it_becomes_known():
+def test_a_payment_recorded_late_corrects_a_broken_promise_when_it_becomes_known() -> None:
     rows = (post(), promise(), then("pay", "2024-03-12", 100, recorded="2024-03-20 08:00"))
     state = after(*rows, when="2024-03-20 07:59:59.999999")
     assert (promises(state), state["broken_last"]) == ({"broken": 1}, 1)
@@ -239,7 +241,7 @@ def test_a_payment_recorded_late_corrects_a_broken_promise_when_it_becomes_known
     assert (promises(state), state["broken_last"]) == ({"kept": 1}, 0)
 
 
-def test_correcting_an_older_promise_leaves_the_last_one_broken():
+def test_correcting_an_older_promise_leaves_the_last_one_broken() -> None:
     rows = (
         post(),
         promise("2024-03-01", "2024-03-05", promised_amount=40),
@@ -250,7 +252,7 @@ def test_correcting_an_older_promise_leaves_the_last_one_broken():
     assert (promises(state), state["broken_last"]) == ({"kept": 1, "broken": 1}, 1)
 
 
-def test_a_promise_recorded_late_is_served_by_payments_known_since_it_was_made():
+def test_a_promise_recorded_late_is_served_by_payments_known_since_it_was_made() -> None:
     rows = (
         post(),
         then("pay", "2024-03-05", 40),
@@ -260,12 +262,12 @@ def test_a_promise_recorded_late_is_served_by_payments_known_since_it_was_made()
     assert promises(after(*rows, when="2024-03-09")) == {"kept": 1}
 
 
-def test_a_promise_recorded_after_its_term_is_broken_at_once():
+def test_a_promise_recorded_after_its_term_is_broken_at_once() -> None:
     rows = (post(), promise(recorded="2024-03-20 08:00"))
     assert promises(after(*rows, when="2024-03-20 08:00")) == {"broken": 1}
 
 
-def test_a_promise_recorded_late_does_not_take_a_payment_that_served_another():
+def test_a_promise_recorded_late_does_not_take_a_payment_that_served_another() -> None:
     rows = (
         post(),
         promise("2024-03-01", "2024-03-04", promised_amount=40),
@@ -275,7 +277,7 @@ def test_a_promise_recorded_late_does_not_take_a_payment_that_served_another():
     assert promises(after(*rows)) == {"kept": 1, "broken": 1}
 
 
-def test_a_promise_recorded_late_does_not_count_a_payment_that_bounced():
+def test_a_promise_recorded_late_does_not_count_a_payment_that_bounced() -> None:
     rows = (
         post(),
         then("pay", "2024-03-05", 40),
@@ -285,7 +287,7 @@ def test_a_promise_recorded_late_does_not_count_a_payment_that_bounced():
     assert promises(after(*rows)) == {"broken": 1}
 
 
-def test_a_promise_recorded_late_does_not_take_the_place_of_one_that_was_made_after_it():
+def test_a_promise_recorded_late_does_not_take_the_place_of_one_that_was_made_after_it() -> None:
     rows = (
         post(),
         promise("2024-03-05", "2024-03-20"),
@@ -298,7 +300,7 @@ def test_a_promise_recorded_late_does_not_take_the_place_of_one_that_was_made_af
     assert promises(after(*rows, then("pay", "2024-03-15", 90))) == {"kept": 1, "rescheduled": 1}
 
 
-def test_events_known_at_one_moment_take_their_turn_by_when_they_happened():
+def test_events_known_at_one_moment_take_their_turn_by_when_they_happened() -> None:
     recorded = "2024-06-01 08:00"
     rows = (
         post(due="2024-02-01", recorded=recorded),
@@ -314,7 +316,7 @@ def test_events_known_at_one_moment_take_their_turn_by_when_they_happened():
 # Promises whose payment bounces
 
 
-def test_a_payment_that_bounced_keeps_no_promise():
+def test_a_payment_that_bounced_keeps_no_promise() -> None:
     rows = (
         post(),
         promise(promised_amount=100),
@@ -325,7 +327,7 @@ def test_a_payment_that_bounced_keeps_no_promise():
     assert promises(after(*rows)) == {"broken": 1}
 
 
-def test_a_promise_whose_payment_bounces_before_its_end_is_open_again():
+def test_a_promise_whose_payment_bounces_before_its_end_is_open_again() -> None:
     rows = (post(), promise(), then("pay", "2024-03-05", 100), then("reverse", "2024-03-08"))
     assert promises(after(*rows, when="2024-03-06")) == {"kept": 1}
     state = after(*rows, when="2024-03-09")
@@ -334,14 +336,14 @@ def test_a_promise_whose_payment_bounces_before_its_end_is_open_again():
     assert promises(after(*rows, then("pay", "2024-03-11", 100))) == {"kept": 1}
 
 
-def test_a_promise_whose_payment_bounces_after_its_end_is_broken():
+def test_a_promise_whose_payment_bounces_after_its_end_is_broken() -> None:
     rows = (post(), promise(), then("pay", "2024-03-05", 100), then("reverse", "2024-03-20", 100))
     assert promises(after(*rows, when="2024-03-19")) == {"kept": 1}
     state = after(*rows)
     assert (promises(state), state["broken_last"]) == ({"broken": 1}, 1)
 
 
-def test_a_bounced_payment_gives_way_to_the_promise_made_since():
+def test_a_bounced_payment_gives_way_to_the_promise_made_since() -> None:
     rows = (
         post(),
         promise(promised_amount=40),
@@ -352,7 +354,7 @@ def test_a_bounced_payment_gives_way_to_the_promise_made_since():
     assert promises(after(*rows, when="2024-03-09")) == {"open": 1, "rescheduled": 1}
 
 
-def test_a_promise_whose_payment_bounces_in_a_dispute_is_void():
+def test_a_promise_whose_payment_bounces_in_a_dispute_is_void() -> None:
     rows = (
         post(),
         promise(promised_amount=40),
@@ -373,19 +375,19 @@ def disputed_days(*rows: dict[str, Any], when: str = LATER) -> tuple[int, float]
     return int(state["disputed"]), float(days[0])
 
 
-def test_an_open_dispute_runs_until_the_moment_of_looking():
+def test_an_open_dispute_runs_until_the_moment_of_looking() -> None:
     rows = (post(), then("dispute", "2024-02-01 12:00"))
     assert disputed_days(*rows, when="2024-02-01 12:00") == (1, 0)
     assert disputed_days(*rows, when="2024-02-11 12:00") == (1, 10)
 
 
-def test_a_resolution_ends_the_dispute():
+def test_a_resolution_ends_the_dispute() -> None:
     rows = (post(), then("dispute", "2024-02-01 12:00"), then("resolve", "2024-02-07 12:00"))
     assert disputed_days(*rows) == (0, 6)
     assert after(*rows)["n_disputes"] == 1
 
 
-def test_a_second_dispute_counts_and_does_not_restart_the_clock_of_the_first():
+def test_a_second_dispute_counts_and_does_not_restart_the_clock_of_the_first() -> None:
     rows = (
         post(),
         then("dispute", "2024-02-01 12:00"),
@@ -397,7 +399,7 @@ def test_a_second_dispute_counts_and_does_not_restart_the_clock_of_the_first():
     assert after(*rows)["n_disputes"] == 2
 
 
-def test_disputes_one_after_the_other_add_up():
+def test_disputes_one_after_the_other_add_up() -> None:
     rows = (
         post(),
         then("dispute", "2024-02-01 12:00"),
@@ -409,23 +411,23 @@ def test_disputes_one_after_the_other_add_up():
 
 
 @pytest.mark.parametrize("closing", [("pay", 100), ("credit", 100), ("lose", None)])
-def test_closing_ends_the_dispute(closing):
+def test_closing_ends_the_dispute(closing: tuple[str, float | None]) -> None:
     what, moved = closing
     rows = (post(), then("dispute", "2024-02-01 12:00"), then(what, "2024-02-09 12:00", moved))
     assert disputed_days(*rows) == (0, 8)
 
 
-def test_a_dispute_of_a_closed_invoice_is_counted_and_holds_nothing():
+def test_a_dispute_of_a_closed_invoice_is_counted_and_holds_nothing() -> None:
     rows = (post(), then("pay", "2024-02-01", 100), then("dispute", "2024-02-05"))
     assert disputed_days(*rows) == (0, 0)
     assert after(*rows)["n_disputes"] == 1
 
 
-def test_a_resolution_without_a_dispute_changes_nothing():
+def test_a_resolution_without_a_dispute_changes_nothing() -> None:
     assert disputed_days(post(), then("resolve", "2024-02-05")) == (0, 0)
 
 
-def test_a_dispute_recorded_after_its_resolution_is_over():
+def test_a_dispute_recorded_after_its_resolution_is_over() -> None:
     rows = (
         post(),
         then("dispute", "2024-02-01 12:00", recorded="2024-02-20"),
@@ -434,7 +436,7 @@ def test_a_dispute_recorded_after_its_resolution_is_over():
     assert disputed_days(*rows) == (0, 6)
 
 
-def test_a_dispute_after_a_stray_resolution_is_open():
+def test_a_dispute_after_a_stray_resolution_is_open() -> None:
     rows = (post(), then("resolve", "2024-02-05 12:00"), then("dispute", "2024-02-06 12:00"))
     assert disputed_days(*rows, when="2024-02-08 12:00") == (1, 2)
 
@@ -442,13 +444,13 @@ def test_a_dispute_after_a_stray_resolution_is_open():
 # Letters, contacts, agency
 
 
-def test_the_dunning_level_comes_from_dunning_rows_alone():
+def test_the_dunning_level_comes_from_dunning_rows_alone() -> None:
     rows = (post(level=3), then("call", "2024-02-01", level=2), then("letter", "2024-02-05"))
     assert after(*rows, when="2024-02-02")["level"] == 0
     assert after(*rows)["level"] == 1
 
 
-def test_the_dunning_level_is_that_of_the_last_letter():
+def test_the_dunning_level_is_that_of_the_last_letter() -> None:
     rows = (
         post(),
         then("letter", "2024-02-05", level=1),
@@ -460,7 +462,7 @@ def test_the_dunning_level_is_that_of_the_last_letter():
     assert after(*rows)["n_letters"] == 3
 
 
-def test_an_earlier_letter_recorded_late_does_not_lower_the_level():
+def test_an_earlier_letter_recorded_late_does_not_lower_the_level() -> None:
     rows = (
         post(),
         then("letter", "2024-02-05", level=1, recorded="2024-03-01"),
@@ -469,40 +471,40 @@ def test_an_earlier_letter_recorded_late_does_not_lower_the_level():
     assert after(*rows)["level"] == 2
 
 
-def test_letters_without_a_level_count_up():
+def test_letters_without_a_level_count_up() -> None:
     rows = [then("letter", f"2024-02-{day:02}") for day in range(1, 13)]
     assert after(post(), *rows[:2])["level"] == 2
     assert after(post(), then("letter", "2024-01-20", level=2), *rows[:1])["level"] == 3
     assert after(post(), *rows)["level"] == 9
 
 
-def test_reminders_and_calls_are_contacts_and_no_letters():
+def test_reminders_and_calls_are_contacts_and_no_letters() -> None:
     rows = (post(), then("remind", "2024-02-01"), then("call", "2024-02-02 10:00"))
     state = after(*rows)
     assert (state["n_contacts"], state["n_letters"], state["level"]) == (2, 0, 0)
     assert state["last_contact_at"] == micros("2024-02-02 10:00")
 
 
-def test_an_invoice_sent_to_an_agency_says_so():
+def test_an_invoice_sent_to_an_agency_says_so() -> None:
     assert after(post(), then("agency", "2024-06-01"))["agency"] == 1
 
 
 # Dates without a time
 
 
-def test_issuing_without_a_time_stands_at_the_start_of_its_day():
+def test_issuing_without_a_time_stands_at_the_start_of_its_day() -> None:
     assert after(post(when="2024-01-05"), when="2024-01-05")["n_events"] == 1
     generated = happened("A", "generate", "2024-01-05", amount=100)
     assert after(generated, when="2024-01-05")["issued_at"] == micros("2024-01-05")
 
 
-def test_everything_else_without_a_time_stands_at_the_end_of_its_day():
+def test_everything_else_without_a_time_stands_at_the_end_of_its_day() -> None:
     rows = (post(), then("pay", "2024-01-05", 100))
     assert after(*rows, when="2024-01-05 23:59:59.999998")["closed"] == Closed.OPEN
     assert after(*rows, when="2024-01-05 23:59:59.999999")["closed"] == Closed.PAID
 
 
-def test_an_invoice_is_issued_when_its_first_issuing_event_is_known():
+def test_an_invoice_is_issued_when_its_first_issuing_event_is_known() -> None:
     rows = (
         happened("A", "generate", "2024-01-03 10:00", amount=100),
         post(when="2024-01-05", recorded="2024-01-08 09:00"),
@@ -522,30 +524,30 @@ def due_passed(*rows: dict[str, Any]) -> list[str]:
     return [str(moment)[:16] for moment in moments.view("datetime64[us]")]
 
 
-def test_the_due_date_passes_at_the_midnight_after_it():
+def test_the_due_date_passes_at_the_midnight_after_it() -> None:
     assert due_passed(post(due="2024-01-31")) == ["2024-02-01T00:00"]
 
 
-def test_the_due_date_does_not_pass_what_is_paid_on_it():
+def test_the_due_date_does_not_pass_what_is_paid_on_it() -> None:
     assert due_passed(post(due="2024-01-31"), then("pay", "2024-01-31", 100)) == []
 
 
-def test_the_due_date_passes_what_is_paid_in_part():
+def test_the_due_date_passes_what_is_paid_in_part() -> None:
     rows = (post(due="2024-01-31"), then("pay", "2024-01-31", 50))
     assert due_passed(*rows) == ["2024-02-01T00:00"]
 
 
-def test_a_payment_known_after_the_due_date_does_not_undo_its_passing():
+def test_a_payment_known_after_the_due_date_does_not_undo_its_passing() -> None:
     rows = (post(due="2024-01-31"), then("pay", "2024-01-30", 100, recorded="2024-02-03"))
     assert due_passed(*rows) == ["2024-02-01T00:00"]
 
 
-def test_without_a_due_date_nothing_passes():
+def test_without_a_due_date_nothing_passes() -> None:
     assert due_passed(post()) == []
     assert np.isnan(days_overdue(np.array([after(post())]), np.array([micros(LATER)])))[0]
 
 
-def test_a_due_date_that_becomes_known_late_passes_when_it_is_known():
+def test_a_due_date_that_becomes_known_late_passes_when_it_is_known() -> None:
     rows = (post(), then("note", "2024-03-01 10:00", due="2024-01-31"))
     assert due_passed(*rows) == ["2024-03-01T10:00"]
     assert after(*rows, when="2024-02-15")["due_date"] == NONE
@@ -553,12 +555,12 @@ def test_a_due_date_that_becomes_known_late_passes_when_it_is_known():
     assert (state["due_date"], state["bucket"]) == (micros("2024-01-31"), 1)
 
 
-def test_a_due_date_that_becomes_known_late_passes_nothing_paid_before():
+def test_a_due_date_that_becomes_known_late_passes_nothing_paid_before() -> None:
     rows = (post(), then("pay", "2024-01-20", 100), then("note", "2024-03-01", due="2024-01-31"))
     assert due_passed(*rows) == []
 
 
-def test_a_changed_due_date_passes_anew():
+def test_a_changed_due_date_passes_anew() -> None:
     rows = (post(due="2024-01-31"), then("note", "2024-02-10 10:00", due="2024-02-29"))
     assert due_passed(*rows) == ["2024-02-01T00:00", "2024-03-01T00:00"]
     state = after(*rows, when="2024-02-15")
@@ -566,18 +568,18 @@ def test_a_changed_due_date_passes_anew():
     assert state["n_due_changes"] == 1
 
 
-def test_a_due_date_that_is_put_off_in_time_passes_once():
+def test_a_due_date_that_is_put_off_in_time_passes_once() -> None:
     rows = (post(due="2024-01-31"), then("note", "2024-01-20", due="2024-02-29"))
     assert due_passed(*rows) == ["2024-03-01T00:00"]
 
 
-def test_repeating_the_due_date_changes_nothing():
+def test_repeating_the_due_date_changes_nothing() -> None:
     rows = (post(due="2024-01-31"), then("letter", "2024-02-10", due="2024-01-31"))
     assert due_passed(*rows) == ["2024-02-01T00:00"]
     assert after(*rows)["n_due_changes"] == 0
 
 
-def test_a_due_date_that_passed_a_paid_invoice_does_not_pass_when_it_is_opened_again():
+def test_a_due_date_that_passed_a_paid_invoice_does_not_pass_when_it_is_opened_again() -> None:
     rows = (
         post(due="2024-01-31"),
         then("pay", "2024-01-20", 100),
@@ -587,7 +589,7 @@ def test_a_due_date_that_passed_a_paid_invoice_does_not_pass_when_it_is_opened_a
     assert after(*rows, when="2024-02-11")["bucket"] == 1
 
 
-def test_an_invoice_opened_again_before_its_due_date_is_passed_by_it():
+def test_an_invoice_opened_again_before_its_due_date_is_passed_by_it() -> None:
     rows = (
         post(due="2024-01-31"),
         then("pay", "2024-01-10", 100),
@@ -596,7 +598,7 @@ def test_an_invoice_opened_again_before_its_due_date_is_passed_by_it():
     assert due_passed(*rows) == ["2024-02-01T00:00"]
 
 
-def test_a_due_date_with_a_time_stands_for_its_day():
+def test_a_due_date_with_a_time_stands_for_its_day() -> None:
     assert due_passed(post(due="2024-01-31 15:30")) == ["2024-02-01T00:00"]
 
 
@@ -618,7 +620,9 @@ def test_a_due_date_with_a_time_stands_for_its_day():
         (400, "90+", 4),
     ],
 )
-def test_ageing_buckets_begin_at_the_midnight_of_their_first_day(days, name, code):
+def test_ageing_buckets_begin_at_the_midnight_of_their_first_day(
+    days: int, name: str, code: int
+) -> None:
     log = make_log(post(due="2024-01-31"))
     begins = micros("2024-01-31") + days * DAY
     moments = np.array([begins, begins + DAY - 1])
@@ -628,14 +632,23 @@ def test_ageing_buckets_begin_at_the_midnight_of_their_first_day(days, name, cod
     assert days_overdue(states, moments).tolist() == [days, days]
 
 
-def test_an_invoice_without_a_due_date_has_a_bucket_of_its_own():
+def test_an_invoice_without_a_due_date_has_a_bucket_of_its_own() -> None:
     states = np.array([after(post())])
     assert ageing_bucket(states, np.array([micros(LATER)]))[0] == "no due date"
 
 
-def test_a_closed_invoice_is_in_no_bucket():
+def test_a_closed_invoice_is_in_no_bucket() -> None:
     rows = (post(due="2024-01-31"), then("pay", "2024-03-20", 100))
     assert [after(*rows, when=day)["bucket"] for day in ("2024-03-15", LATER)] == [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("days", "code"), [(0, 0), (1, 1), (30, 1), (31, 2), (60, 2), (61, 3), (90, 3), (91, 4)]
+)
+def test_an_invoice_opened_again_is_in_the_bucket_of_its_day(days: int, code: int) -> None:
+    noon = str(np.datetime64("2024-01-31T12:00") + np.timedelta64(days, "D"))
+    rows = (post(due="2024-01-31"), then("pay", "2024-01-10", 100), then("reverse", noon, 100))
+    assert after(*rows, when=noon)["bucket"] == code
 
 
 # Lateness
@@ -645,7 +658,7 @@ def matured(*rows: dict[str, Any], when: str = LATER, policy: Policy | None = No
     return Matured(int(after(*rows, when=when, policy=policy)["matured"]))
 
 
-def test_an_invoice_is_late_at_the_end_of_the_fifth_day_and_not_a_microsecond_before():
+def test_an_invoice_is_late_at_the_end_of_the_fifth_day_and_not_a_microsecond_before() -> None:
     rows = (post(due="2024-01-31"),)
     assert matured(*rows, when="2024-02-05 23:59:59.999998") == Matured.NOT_YET
     state = after(*rows, when="2024-02-05 23:59:59.999999")
@@ -653,13 +666,13 @@ def test_an_invoice_is_late_at_the_end_of_the_fifth_day_and_not_a_microsecond_be
     assert state["late_at"] == micros("2024-02-05 23:59:59.999999")
 
 
-def test_the_days_until_late_are_the_policys():
+def test_the_days_until_late_are_the_policys() -> None:
     rows = (post(due="2024-01-31"), then("pay", "2024-02-01", 100))
     assert matured(*rows, policy=Policy(late_after_days=0)) == Matured.LATE
     assert matured(*rows, policy=Policy(late_after_days=1)) == Matured.ON_TIME
 
 
-def test_a_payment_due_on_the_fifth_and_paid_on_the_fifth_is_on_time():
+def test_a_payment_due_on_the_fifth_and_paid_on_the_fifth_is_on_time() -> None:
     rows = (post(due="2024-02-05"), then("pay", "2024-02-05", 100))
     state = after(*rows, policy=Policy(late_after_days=0))
     assert state["matured"] == Matured.ON_TIME
@@ -669,7 +682,7 @@ def test_a_payment_due_on_the_fifth_and_paid_on_the_fifth_is_on_time():
 @pytest.mark.parametrize(
     ("day", "found"), [("2024-02-05", Matured.ON_TIME), ("2024-02-06", Matured.LATE)]
 )
-def test_the_last_day_on_time_is_the_fifth_after_the_due_date(day, found):
+def test_the_last_day_on_time_is_the_fifth_after_the_due_date(day: str, found: Matured) -> None:
     assert matured(post(due="2024-01-31"), then("pay", day, 100)) == found
 
 
@@ -682,16 +695,18 @@ def test_the_last_day_on_time_is_the_fifth_after_the_due_date(day, found):
         ("settle", None, Matured.ON_TIME),
     ],
 )
-def test_maturing_asks_how_the_invoice_was_closed(what, moved, found):
+def test_maturing_asks_how_the_invoice_was_closed(
+    what: str, moved: float | None, found: Matured
+) -> None:
     assert matured(post(due="2024-01-31"), then(what, "2024-02-03", moved)) == found
 
 
-def test_a_payment_known_too_late_leaves_the_invoice_late():
+def test_a_payment_known_too_late_leaves_the_invoice_late() -> None:
     rows = (post(due="2024-01-31"), then("pay", "2024-02-03", 100, recorded="2024-02-20"))
     assert matured(*rows) == Matured.LATE
 
 
-def test_a_new_due_date_takes_the_lateness_of_an_open_invoice_back():
+def test_a_new_due_date_takes_the_lateness_of_an_open_invoice_back() -> None:
     rows = (post(due="2024-01-31"), then("note", "2024-02-20 10:00", due="2024-03-31"))
     assert matured(*rows, when="2024-02-20 09:59") == Matured.LATE
     state = after(*rows, when="2024-02-20 10:00")
@@ -699,7 +714,7 @@ def test_a_new_due_date_takes_the_lateness_of_an_open_invoice_back():
     assert matured(*rows) == Matured.LATE
 
 
-def test_a_new_due_date_leaves_the_outcome_of_a_closed_invoice():
+def test_a_new_due_date_leaves_the_outcome_of_a_closed_invoice() -> None:
     rows = (post(due="2024-01-31"), then("pay", "2024-02-20", 100))
     assert matured(*rows, then("note", "2024-03-01", due="2024-03-31")) == Matured.LATE
 
@@ -707,12 +722,12 @@ def test_a_new_due_date_leaves_the_outcome_of_a_closed_invoice():
 @pytest.mark.parametrize(
     ("paid", "found"), [("2024-02-03", Matured.ON_TIME), ("2024-02-20", Matured.LATE)]
 )
-def test_a_due_date_known_after_the_payment_is_compared_with_it(paid, found):
+def test_a_due_date_known_after_the_payment_is_compared_with_it(paid: str, found: Matured) -> None:
     rows = (post(), then("pay", paid, 100), then("note", "2024-04-01", due="2024-01-31"))
     assert matured(*rows) == found
 
 
-def test_an_invoice_recorded_with_its_payment_is_judged_by_when_it_was_paid():
+def test_an_invoice_recorded_with_its_payment_is_judged_by_when_it_was_paid() -> None:
     recorded = "2024-06-01 08:00"
     issued = post(due="2024-01-31", recorded=recorded)
     for paid, found in (("2024-02-03", Matured.ON_TIME), ("2024-02-10", Matured.LATE)):
@@ -720,7 +735,7 @@ def test_an_invoice_recorded_with_its_payment_is_judged_by_when_it_was_paid():
         assert matured(*rows, when=recorded) == found
 
 
-def test_a_bounced_payment_leaves_the_outcome_that_was_known():
+def test_a_bounced_payment_leaves_the_outcome_that_was_known() -> None:
     rows = (post(due="2024-01-31"), then("pay", "2024-01-30", 100))
     assert matured(*rows, then("reverse", "2024-02-20", 100)) == Matured.ON_TIME
     assert matured(*rows, then("reverse", "2024-02-03", 100)) == Matured.LATE

@@ -81,7 +81,7 @@ def test_inner_fits_learn_from_labels_known_before_they_look_forward(monkeypatch
         return 50, np.zeros(int(valid.sum()))
 
     monkeypatch.setattr(fit, "_stop_early", watched)
-    fit._forward_fits(examples, RECIPE)
+    fit._forward_fits(examples, (), RECIPE)
     assert len(seen) == RECIPE.inner_folds
     assert all(known < later.min() for known, later in seen)
     assert seen[0][1].max() < seen[1][1].min()
@@ -138,7 +138,7 @@ def test_margins_are_averaged_over_the_boosters_and_calibrated():
     rows = examples.matrix.take(np.arange(50))
     y, matrix = examples.y, examples.matrix
     other = fit_booster(
-        matrix.values, y, matrix.snapshots.invoice, matrix.columns, 20, seed=1, threads=1
+        matrix.values, y, matrix.snapshots.invoice, matrix.columns, (), 20, seed=1, threads=1
     )
     both = replace(one, boosters=(*one.boosters, other), calibrator=Calibrator(-1.0, 0.5))
     parts = [b.predict(rows.values, raw_score=True) for b in both.boosters]
@@ -217,7 +217,9 @@ def test_columns_may_have_any_name():
     names = ["Zahlungsart (neu)", 'a"b', "amount", "x,y:z"]
     matrix = table([names[1]], **{name: draw.integers(0, 5, 300) for name in names})
     y = (draw.random(300) < 0.5).astype(np.float64)
-    booster = fit_booster(matrix.values, y, matrix.snapshots.invoice, matrix.columns, 5, threads=1)
+    booster = fit_booster(
+        matrix.values, y, matrix.snapshots.invoice, matrix.columns, (), 5, threads=1
+    )
     assert booster.num_feature() == 4
 
 
