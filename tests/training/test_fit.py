@@ -76,7 +76,7 @@ def test_inner_fits_learn_from_labels_known_before_they_look_forward(monkeypatch
     _, examples = trained("late_payment")
     seen = []
 
-    def watched(examples, train, valid, recipe):
+    def watched(examples, sets, train, valid, recipe):
         seen.append((examples.window_end[train].max(), examples.matrix.snapshots.cutoff[valid]))
         return 50, np.zeros(int(valid.sum()))
 
