@@ -159,7 +159,29 @@ def _report(
             name: metrics(y, rival, balance, prevalence) for name, rival in rivals.items()
         },
         "slices": slices.metrics(y, p, balance, prevalence),
+        "by_cutoff": _by_cutoff(
+            slices.labels["cutoff"], y, balance, prevalence, {"model": p} | rivals
+        ),
     }
+
+
+def _by_cutoff(
+    month: NDArray[np.object_],
+    y: NDArray[np.float64],
+    balance: NDArray[np.float64],
+    prevalence: float,
+    predictions: dict[str, NDArray[np.float64]],
+) -> dict[str, dict[str, dict[str, float | None]]]:
+    """ROC AUC and Brier skill of the model and of every baseline, cutoff month by cutoff month."""
+    shown = ("n", "positives", "roc_auc", "brier_skill")
+    found: dict[str, dict[str, dict[str, float | None]]] = {}
+    for name in sorted(set(month)):
+        rows = month == name
+        found[name] = {}
+        for who, p in predictions.items():
+            figures = metrics(y[rows], p[rows], balance[rows], prevalence)
+            found[name][who] = {key: figures.get(key) for key in shown}
+    return found
 
 
 def cut_into_slices(log: EventLog, train: Examples, test: Examples, policy: Policy) -> Slices:
