@@ -9,6 +9,7 @@ Prints seconds, share and memory of every step. The log is synthetic unless one 
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import threading
 import time
@@ -67,6 +68,7 @@ class Meter:
         running.set()
         watcher.join()
         self.steps.append((name, seconds, peak[0], _resident(), "".join(remark)))
+        print(f"{name}: {seconds:.1f} s, {''.join(remark)}", file=sys.stderr, flush=True)
 
     def show(self, title: str) -> None:
         """Print the table."""

@@ -112,10 +112,16 @@ def score(
     NotReadyError
         If there is no model at all.
     DataError
-        If no invoice is open at the cutoff.
+        If the cutoff lies after the end of the log, or no invoice is open at it.
     """
     if not models:
         raise NotReadyError("There is no champion for any target. Run `duecast train LOG` first.")
+    if cutoff > log.ends_at + DAY:
+        raise DataError(
+            f"The cutoff {timestamp(cutoff):%Y-%m-%d} lies after the log's end on "
+            f"{timestamp(log.ends_at):%Y-%m-%d}: nobody knows what happened in between. Choose a "
+            "cutoff up to the day after it."
+        )
     policy = policy_of_models(policy, models)
     progress("ledger")
     known = log.upto(cutoff)

@@ -134,7 +134,7 @@ def test_a_second_training_waits_as_challenger_until_promoted(home: Path) -> Non
     assert [m["aliases"] for m in listed] == [["challenger"], ["champion"]]
     run("promote", "still_open", listed[0]["version"], "--reason", "a test", "--yes")
     listed = [m for m in json.loads(run("models", "--json")) if m["target"] == "still_open"]
-    assert "champion" in listed[0]["aliases"]
+    assert listed[0]["aliases"] == ["champion"]
     assert listed[1]["aliases"] == ["previous"]
 
 
@@ -145,6 +145,9 @@ def test_a_second_training_waits_as_challenger_until_promoted(home: Path) -> Non
         (("score", "log.csv", "--cutoff", "yesterday-ish"), "no date"),
         (("score", "log.csv", "--rates", "rates.csv", "--cutoff", "1999-01-01"), "No invoice is"),
         (("worklist", "--run", "none"), "no run 'none'"),
+        (("score", "log.csv", "--rates", "rates.csv", "--cutoff", "2030-01-01"), "after the log's"),
+        (("score", "log.csv", "--out", "worklist.pdf"), "neither"),
+        (("check", "log.csv", "--quarantine", "log.csv"), "exists"),
         (("simulate", "log.csv"), "exists"),
         (("train", "log.csv"), "several|3 currencies"),
         (("backtest", "log.csv", "--train-until", "x", "--test-until", "y"), "no date"),

@@ -30,10 +30,9 @@ Progress = Callable[[str], None]
 #: Fewest positives, and fewest negatives, that a model is trained on.
 FEWEST_CASES = 50
 FEWEST_ROUNDS, MOST_ROUNDS = 30, 1500
-#: Rounds where the log is too short, or the horizon too long, to look forward inside it, and never
-#: more than invoices of the rarer kind. Judging on
-#: windows that overlap the training rows' instead asks for far too many: on the fines log 983, and
-#: a model worse than a look-up table.
+#: Rounds where the log is too short, or the horizon too long, to look forward inside it; fewer
+#: where the rarer outcome has fewer invoices. Judging on windows that overlap the training rows'
+#: instead asks for far too many: on the fines log 983, and a model worse than a look-up table.
 USUAL_ROUNDS = 200
 #: Snapshots above which the default rhythm is monthly instead of weekly.
 MOST_ROWS = 1_500_000

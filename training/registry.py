@@ -217,6 +217,9 @@ def promote(registry: Registry, target: str, version: str, reason: str) -> Versi
         registry.client.set_registered_model_alias(name, "previous", before.version)
     registry.client.set_model_version_tag(name, version, "promoted_because", reason)
     registry.client.set_registered_model_alias(name, "champion", version)
+    challenger = _aliased(registry, name, "challenger")
+    if challenger is not None and str(challenger.version) == str(version):
+        registry.client.delete_registered_model_alias(name, "challenger")
     return _version(target, found, ("champion",))
 
 

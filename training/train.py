@@ -18,7 +18,7 @@ from eventlog.rates import Rates
 from features.snapshots import Rhythm, take_snapshots
 from training.backtest import Backtest, run_backtest
 from training.fit import Progress, Recipe, TooFewCasesError, fit_model
-from training.gate import lint, refuse
+from training.gate import LeakageError, lint, refuse
 from training.labels import QUESTION, TARGETS, Target, label
 from training.model import RiskModel
 from training.plots import plot_importance, plot_recall, plot_reliability
@@ -75,10 +75,10 @@ def train_all(
                 known, target, train_until, policy, rates, recipe, override, say
             )
             model, examples = fit_model(known, target, train_until, policy, rates, recipe, say)
-        except TooFewCasesError as error:
+            refuse(target, lint(model.encoding, examples.matrix, examples.y, policy), override)
+        except (TooFewCasesError, LeakageError) as error:
             outcomes.append(Outcome(target, skipped=str(error)))
             continue
-        refuse(target, lint(model.encoding, examples.matrix, examples.y, policy), override)
         say("registering")
         version = _register(registry, known, model, tested, log_name, override)
         report = tested.report if tested else None

@@ -180,11 +180,16 @@ def rates_now(log: EventLog, path: Path | None, policy: Policy) -> Rates:
     """The rate table, or what a log in one currency needs: none."""
     if path is None:
         return rates_for(log, None)
-    return read_rates(path, policy.reporting_currency or "EUR")
+    if not policy.reporting_currency:
+        raise SettingsError(
+            "A rate table needs to know what it converts to. Set reporting_currency in the policy "
+            'file, for example reporting_currency = "EUR".'
+        )
+    return read_rates(path, policy.reporting_currency)
 
 
 def moment_of(text: str, option: str) -> int:
-    """A date or time given on the command line, in microseconds.
+    """A date or time given on the command line, in microseconds; "now" and the like are none.
 
     Raises
     ------
@@ -192,11 +197,29 @@ def moment_of(text: str, option: str) -> int:
         If it cannot be read.
     """
     try:
+        if not text[:4].isdigit():
+            raise ValueError(text)
         return micros(pd.Timestamp(text))
     except ValueError as error:
         raise SettingsError(
             f"{option} is '{text}', which is no date. Write it like 2024-05-31."
         ) from error
+
+
+def refuse_existing(path: Path | None, overwrite: bool) -> None:
+    """Refuse to write over a file unless asked to.
+
+    Raises
+    ------
+    DataError
+        If the file exists, or its folder does not.
+    """
+    if path is None:
+        return
+    if path.exists() and not overwrite:
+        raise DataError(f"{path} exists. Add --overwrite to replace it.")
+    if not path.absolute().parent.is_dir():
+        raise DataError(f"There is no folder {path.absolute().parent}. Make it first.")
 
 
 def chosen_attributes(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -237,6 +260,7 @@ def check(
         Path | None,
         typer.Option("--quarantine", help="Write rows that cannot be used, with the reason."),
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Read a log and report what is in it, what is missing and what was set aside.
@@ -245,6 +269,7 @@ def check(
     """
     from ui.report import print_check
 
+    refuse_existing(quarantine, overwrite)
     _, summary = read(
         log, mapping, query, sheet, delimiter, decimal, encoding, day_first, quiet=as_json
     )
@@ -279,8 +304,7 @@ def simulate(
     from eventlog.simulate import simulate as simulated
 
     for target in (path, rates):
-        if target is not None and target.exists() and not overwrite:
-            raise DataError(f"{target} exists. Add --overwrite to replace it.")
+        refuse_existing(target, overwrite)
     if path.suffix not in {".parquet", ".csv"}:
         raise DataError(f"'{path.name}' is neither .parquet nor .csv. Choose one of them.")
     company = Company(n_invoices=invoices)
@@ -488,8 +512,9 @@ def score(
 
     settings = settings_now()
     decided = policy_now(settings, policy)
-    if file is not None and file.exists() and not overwrite:
-        raise DataError(f"{file} exists. Add --overwrite to replace it.")
+    refuse_existing(file, overwrite)
+    if file is not None and file.suffix.lower() not in {".csv", ".parquet", ".xlsx"}:
+        raise DataError(f"'{file.name}' is neither .csv, .parquet nor .xlsx. Choose one of them.")
     events, _ = read(log, mapping, query, sheet, day_first=day_first, quiet=as_json)
     moment = moment_of(cutoff, "--cutoff") if cutoff else events.ends_at
     with stages("Scoring", steps=8, quiet=as_json) as say:
@@ -558,8 +583,7 @@ def worklist(
     )
     part: Any = {"call": "call", "hold": "suppressed", "all": "all"}[tab.value]
     if file is not None:
-        if file.exists() and not overwrite:
-            raise DataError(f"{file} exists. Add --overwrite to replace it.")
+        refuse_existing(file, overwrite)
         export(store.worklist(chosen.run_id, filters, part), file)
     rows = store.worklist(chosen.run_id, filters, part, limit)
     if as_json:
