@@ -453,7 +453,7 @@ def _promise(s, b, promises, payments, at, date, amount, terms):
         _open_promise(s, b, p)
         for k in range(b.n_paid if at < s.known_at else 0):
             paid = payments[k]
-            if p.how == _P_OPEN and paid.at >= at and paid.promise < 0:
+            if p.how == _P_OPEN and paid.promise < 0:
                 paid.promise = _serve(
                     s, b, promises, j, paid.at, paid.amount, False, terms.tolerance
                 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,13 @@ from features.matrix import Matrix, build_matrix
 from features.snapshots import Rhythm, Snapshots, take_snapshots
 from training.calibration import choose_calibrator
 from training.labels import Labels, Target, label
-from training.model import RiskModel, fit_booster, split_as_sets, usual_values
+from training.model import (
+    RiskModel,
+    fit_booster,
+    parameters_of,
+    split_as_sets,
+    usual_values,
+)
 from training.splits import inner_origins
 
 Progress = Callable[[str], None]
@@ -199,8 +206,8 @@ def fit_examples(
     matrix, y = examples.matrix, examples.y
     invoice = matrix.snapshots.invoice
     progress("inner fits")
-    sets = split_as_sets(matrix, encoding)
-    margins, outcomes, stretches, rounds = _forward_fits(examples, sets, recipe)
+    sets, changes = split_as_sets(target, matrix, encoding), parameters_of(target)
+    margins, outcomes, stretches, rounds = _forward_fits(examples, sets, changes, recipe)
     calibrator = choose_calibrator(margins, outcomes, stretches)
     progress("final fit")
     boosters = tuple(
@@ -211,6 +218,7 @@ def fit_examples(
             matrix.columns,
             sets,
             rounds,
+            changes=changes,
             seed=seed,
             threads=recipe.threads,
         )
@@ -239,7 +247,7 @@ def fit_examples(
 
 
 def _forward_fits(
-    examples: Examples, sets: tuple[str, ...], recipe: Recipe
+    examples: Examples, sets: tuple[str, ...], changes: dict[str, Any], recipe: Recipe
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], int]:
     """Predictions on stretches of time after each inner origin, and the rounds that served best."""
     cutoff, y = examples.matrix.snapshots.cutoff, examples.y
@@ -250,7 +258,7 @@ def _forward_fits(
         after = (cutoff >= origin) & (cutoff < until)
         if min(_fewest(y[before]), _fewest(y[after])) < 10:
             continue
-        rounds, margin = _stop_early(examples, sets, before, after, recipe)
+        rounds, margin = _stop_early(examples, sets, changes, before, after, recipe)
         best.append(rounds)
         margins.append(margin)
         outcomes.append(y[after])
@@ -271,6 +279,7 @@ def _forward_fits(
 def _stop_early(
     examples: Examples,
     sets: tuple[str, ...],
+    changes: dict[str, Any],
     train: NDArray[np.bool_],
     valid: NDArray[np.bool_],
     recipe: Recipe,
@@ -285,6 +294,7 @@ def _stop_early(
         matrix.columns,
         sets,
         MOST_ROUNDS,
+        changes=changes,
         threads=recipe.threads,
         valid=(later, y[valid]),
     )

@@ -144,8 +144,21 @@ def test_a_payment_before_the_promise_does_not_serve_it() -> None:
     assert promises(after(*rows)) == {"broken": 1}
 
 
+def test_a_payment_before_the_promise_does_not_serve_it_when_it_is_recorded_later() -> None:
+    early = then("pay", "2024-02-28", 40, recorded="2024-03-05")
+    assert promises(after(post(), promise(promised_amount=40), early)) == {"broken": 1}
+
+
+def test_a_payment_on_the_day_of_the_promise_serves_it() -> None:
+    rows = (post(), promise("2024-03-01", promised_amount=40), then("pay", "2024-03-01", 40))
+    assert promises(after(*rows)) == {"kept": 1}
+
+
 def test_an_invoice_paid_off_keeps_its_promise_whatever_was_promised() -> None:
     rows = (post(), promise(promised_amount=500), then("pay", "2024-03-05", 100))
+    assert promises(after(*rows)) == {"kept": 1}
+    rows = (*rows[:2], then("pay", "2024-03-05", 100, recorded="2024-03-20"))
+    assert promises(after(*rows, when="2024-03-19")) == {"broken": 1}
     assert promises(after(*rows)) == {"kept": 1}
 
 
@@ -159,6 +172,11 @@ def test_a_payment_without_an_amount_serves_the_promise_of_its_day_once_it_is_se
         rows = (post(amount), promise(), then("pay", "2024-03-12"), then("settle", "2024-03-20"))
         assert promises(after(*rows, when="2024-03-19")) == {"broken": 1}
         assert promises(after(*rows)) == {"kept": 1}
+
+
+def test_a_recovery_keeps_no_promise() -> None:
+    rows = (post(), then("lose", "2024-02-20", 60), promise(), then("recover", "2024-03-05", 40))
+    assert promises(after(*rows)) == {"broken": 1}
 
 
 def test_a_credit_note_keeps_no_promise() -> None:
@@ -298,6 +316,20 @@ def test_a_promise_recorded_late_does_not_take_the_place_of_one_that_was_made_af
     assert promises(state) == {"open": 1, "rescheduled": 1}
     assert state["promised_date"] == micros("2024-03-20")
     assert promises(after(*rows, then("pay", "2024-03-15", 90))) == {"kept": 1, "rescheduled": 1}
+
+
+def test_payments_stay_with_their_promise_when_an_older_one_is_recorded() -> None:
+    rows = (
+        post(),
+        promise("2024-03-05", "2024-03-20", promised_amount=40),
+        then("pay", "2024-03-07", 10),
+        promise("2024-03-02", "2024-03-04", recorded="2024-03-10"),
+        then("pay", "2024-03-12", 30),
+        then("reverse", "2024-03-13", 40),
+        then("pay", "2024-03-15", 30),
+    )
+    assert promises(after(*rows, when="2024-03-13")) == {"kept": 1, "rescheduled": 1}
+    assert promises(after(*rows)) == {"broken": 1, "rescheduled": 1}
 
 
 def test_events_known_at_one_moment_take_their_turn_by_when_they_happened() -> None:

@@ -358,6 +358,12 @@ def test_a_payment_without_an_amount_outweighs_a_credit_note_without_one() -> No
     assert closed(after(*rows, then("settle", "2024-02-03"))) == Closed.PAID
 
 
+def test_a_payment_without_an_amount_that_was_taken_back_pays_nothing_later() -> None:
+    rows = (post(100), then("pay", "2024-02-01"), then("settle", "2024-02-02"))
+    rest = (then("reverse", "2024-02-05"), then("credit", "2024-02-08"))
+    assert closed(after(*rows, *rest, then("settle", "2024-02-09"))) == Closed.CREDITED
+
+
 def test_a_credit_note_closes_an_invoice_without_an_amount_as_credited() -> None:
     for credit in (then("credit", "2024-02-01"), then("credit", "2024-02-01", 40)):
         assert closed(after(post(None), credit, then("settle", "2024-02-03"))) == Closed.CREDITED
@@ -491,6 +497,12 @@ def test_posting_an_earlier_payment_after_the_write_off_recovers_nothing() -> No
 def test_recoveries_add_up() -> None:
     rows = (then("recover", "2024-10-01", 25), then("recover", "2024-11-01", 10))
     assert money(lost(*rows), "recovered") == 35
+
+
+def test_a_recovery_of_a_part_that_was_written_off_leaves_the_rest_open() -> None:
+    rows = (post(100), then("lose", "2024-09-01", 60), then("recover", "2024-10-01", 20))
+    state = after(*rows)
+    assert (money(state, "recovered"), money(state), closed(state)) == (20, 40, Closed.OPEN)
 
 
 def test_a_recovery_without_a_write_off_is_a_payment() -> None:

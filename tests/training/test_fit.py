@@ -76,12 +76,12 @@ def test_inner_fits_learn_from_labels_known_before_they_look_forward(monkeypatch
     _, examples = trained("late_payment")
     seen = []
 
-    def watched(examples, sets, train, valid, recipe):
+    def watched(examples, sets, changes, train, valid, recipe):
         seen.append((examples.window_end[train].max(), examples.matrix.snapshots.cutoff[valid]))
         return 50, np.zeros(int(valid.sum()))
 
     monkeypatch.setattr(fit, "_stop_early", watched)
-    fit._forward_fits(examples, (), RECIPE)
+    fit._forward_fits(examples, (), {}, RECIPE)
     assert len(seen) == RECIPE.inner_folds
     assert all(known < later.min() for known, later in seen)
     assert seen[0][1].max() < seen[1][1].min()
