@@ -162,6 +162,12 @@ def test_an_invoice_paid_off_keeps_its_promise_whatever_was_promised() -> None:
     assert promises(after(*rows)) == {"kept": 1}
 
 
+def test_a_promise_is_kept_by_a_payment_less_cash_discount() -> None:
+    rows = (post(), promise(), then("pay", "2024-03-05", 98), then("settle", "2024-03-06"))
+    assert promises(after(*rows, when="2024-03-06")) == {"open": 1}
+    assert promises(after(*rows)) == {"kept": 1}
+
+
 def test_a_promise_on_an_unknown_balance_is_kept_by_the_settlement() -> None:
     rows = (post(None), promise(), then("pay", "2024-03-05"), then("settle", "2024-03-06"))
     assert promises(after(*rows)) == {"kept": 1}
@@ -384,6 +390,18 @@ def test_a_bounced_payment_gives_way_to_the_promise_made_since() -> None:
         then("reverse", "2024-03-08", 40),
     )
     assert promises(after(*rows, when="2024-03-09")) == {"open": 1, "rescheduled": 1}
+
+
+def test_a_bounced_payment_breaks_an_older_promise_whose_end_is_over() -> None:
+    rows = (
+        post(),
+        promise(promised_amount=40),
+        then("pay", "2024-03-05", 40),
+        promise("2024-03-12", "2024-03-30", promised_amount=60),
+        then("reverse", "2024-03-20", 40),
+    )
+    state = after(*rows, when="2024-03-21")
+    assert (promises(state), state["broken_last"]) == ({"open": 1, "broken": 1}, 1)
 
 
 def test_a_promise_whose_payment_bounces_in_a_dispute_is_void() -> None:

@@ -593,6 +593,7 @@ def test_the_table_lists_issued_invoices_with_money_in_units() -> None:
         post(100, due="2024-01-31"),
         then("pay", "2024-01-15", 40),
         happened("B", "post", "2024-06-01", amount=5),
+        happened("C", "call", "2024-01-05"),
     )
     table = ledger_table(log, keep_ledger(log, Policy()), micros("2024-02-10"))
     row = table.iloc[0]

@@ -17,6 +17,7 @@ from eventlog.log import (
     NONE,
     Column,
     EventLog,
+    build_log,
     datetimes,
     micros,
     timestamp,
@@ -192,9 +193,17 @@ def test_a_log_ends_with_what_became_known_last() -> None:
 
 
 def test_stated_passings_of_the_due_date_are_left_out() -> None:
-    rows = [happened("A", "post", "2024-01-01")]
-    log = make_log(*rows, happened("A", "Payment Due Date Passed", "2024-02-01"))
+    nobody = pd.DataFrame({"company": [""] * 2, "customer": [""] * 2})
+    log = build_log(
+        invoice=pd.DataFrame({"company": [""] * 2, "invoice": ["A"] * 2}),
+        customer=nobody,
+        activity=pd.Series(["Payment Due Date Passed", "Invoice Posted and Sent"]),
+        event_time=np.array([micros("2024-02-01"), micros("2024-01-01")]),
+        recorded_time=np.array([NONE, NONE]),
+        columns={"Score": Column("number", np.array([1.0, 2.0]))},
+    )
     assert log.activities == ("Invoice Posted and Sent",)
+    assert (log.row.tolist(), log.columns["Score"].values.tolist()) == ([1], [2.0])
 
 
 # The log as it stood
