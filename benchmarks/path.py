@@ -108,7 +108,7 @@ def warm_up() -> None:
     snapshots = take_snapshots(log, ledger, "monthly", None, log.ends_at)
     rates = _flat_rates(log)
     encoding = choose_encoding(log, log.ends_at)
-    build_matrix(log, ledger, snapshots, encoding, Policy(), rates)
+    build_matrix(log, snapshots, encoding, Policy(), rates)
 
 
 def _flat_rates(log: EventLog):  # type: ignore[no-untyped-def]
@@ -153,7 +153,7 @@ def main() -> None:
             said.append(f"{len(snapshots):,} rows")
         with meter.step("features") as said:
             encoding = choose_encoding(log, log.ends_at)
-            matrix = build_matrix(log, ledger, snapshots, encoding, policy, rates)
+            matrix = build_matrix(log, snapshots, encoding, policy, rates)
             said.append(f"{len(matrix.columns)} columns, {matrix.values.nbytes / 1e6:,.0f} MB")
         del matrix, snapshots, ledger
         models: dict[str, RiskModel] = {}

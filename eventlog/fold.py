@@ -529,7 +529,7 @@ def _stand(s, b, at, tolerance):
 # All of it
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _fold(starts, events, terms, n_activities, longest, blank, offsets, steps):
     """Fill `steps`, or, while `steps` is empty, count each invoice's steps into `offsets`."""
     role, activity, known, happened, amount, moved, due, promised, promised_amount, level = events

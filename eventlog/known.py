@@ -1,8 +1,9 @@
 """What was known at a moment: the only place where an event's time is compared with a cutoff.
 
 An event is known at a cutoff when the later of its time and its recording is at or before the
-cutoff. Both forms of that comparison stand here, once as a mask and once as a search; features,
-ledger, labels and pages all look at the log through them. `tests/test_truncation.py` fails when
+cutoff. Every form of that comparison stands here: as a mask, as a search for the last event known
+at a moment, and as a search for the first cutoff that knows an event. Features, ledger, labels and
+pages all look at the log through them. `tests/test_truncation.py` fails when
 either is loosened.
 """
 
@@ -45,7 +46,24 @@ def starts_of(entity: Codes, n_entities: int) -> Ints:
     return np.searchsorted(entity, np.arange(n_entities + 1, dtype=np.int32)).astype(np.int64)
 
 
-@numba.njit(cache=True)
+def first_knowing(cutoffs: Ints, known_at: Ints) -> Ints:
+    """Position of the first cutoff at which each event is known.
+
+    Parameters
+    ----------
+    cutoffs : ndarray of int64, shape (n_cutoffs,)
+        Sorted.
+    known_at : ndarray of int64, shape (n_events,)
+
+    Returns
+    -------
+    ndarray of int64, shape (n_events,)
+        ``n_cutoffs`` where none of them knows it.
+    """
+    return np.searchsorted(cutoffs, known_at, side="left").astype(np.int64, copy=False)
+
+
+@numba.njit(cache=True, nogil=True)
 def _last_known(
     starts: Ints, known_at: Ints, entity: Codes, moment: Ints
 ) -> Ints:  # pragma: no cover - compiled

@@ -8,6 +8,8 @@ what follows from a state and the moment alone (status, days overdue) is derived
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,13 +51,41 @@ class Ledger:
         ndarray of eventlog.fold.STATE, shape (n,)
             The empty state where nothing is known of the invoice yet.
         """
-        known_at = self.steps["known_at"]
-        position = last_known(self.offsets, known_at, invoice, moment)
-        states = self.steps[np.maximum(position, 0)] if len(self.steps) else None
-        if states is None:
-            return np.repeat(empty_state(), len(invoice))
+        return self.at(self.position(invoice, moment))
+
+    def position(self, invoice: Codes, moment: Ints) -> Ints:
+        """Last step of each invoice that is known at each moment, shape (n,); -1 if none is."""
+        return last_known(self.offsets, self.known_at, invoice, moment)
+
+    def at(self, position: Ints) -> NDArray[np.void]:
+        """State after each step; the empty state for -1."""
+        if not len(self.steps):
+            return np.repeat(empty_state(), len(position))
+        states = self.steps[np.maximum(position, 0)]
         states[position < 0] = empty_state()[0]
         return states
+
+    @cached_property
+    def known_at(self) -> Ints:
+        """When each step became known, shape (n_steps,)."""
+        return np.ascontiguousarray(self.steps["known_at"])
+
+    @cached_property
+    def first_steps(self) -> Ints:
+        """Where the steps of each invoice that has any begin."""
+        return self.offsets[:-1][self.offsets[1:] > self.offsets[:-1]]
+
+    def before(self, values: NDArray[Any], at_first: Any) -> NDArray[Any]:
+        """What stood at the invoice's previous step, ``at_first`` where there is none.
+
+        Parameters
+        ----------
+        values : ndarray, shape (n_steps,)
+        """
+        previous = np.empty_like(values)
+        previous[1:] = values[:-1]
+        previous[self.first_steps] = at_first
+        return previous
 
 
 def keep_ledger(log: EventLog, policy: Policy) -> Ledger:

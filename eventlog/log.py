@@ -180,6 +180,33 @@ class EventLog:
             ends_at=min(self.ends_at, cutoff),
         )
 
+    def of_customers(self, first: int, last: int) -> EventLog:
+        """The part of the log that is of the customers with codes in ``[first, last)``.
+
+        Nothing but codes is copied: customers, invoices and events lie side by side. Invoices and
+        customers are counted anew from 0; levels and activities keep their codes.
+        """
+        begin, end = np.searchsorted(self.customer, [first, last])
+        since, until = np.searchsorted(self.invoice_customer, [first, last])
+        rows = slice(int(begin), int(end))
+        invoice = self.invoice[rows]
+        return replace(
+            self,
+            invoice=np.where(invoice >= 0, invoice - np.int32(since), np.int32(-1)),
+            customer=self.customer[rows] - np.int32(first),
+            activity=self.activity[rows],
+            event_time=self.event_time[rows],
+            known_at=self.known_at[rows],
+            row=self.row[rows],
+            columns={
+                name: replace(column, values=column.values[rows])
+                for name, column in self.columns.items()
+            },
+            invoice_keys=self.invoice_keys.iloc[since:until],
+            invoice_customer=self.invoice_customer[since:until] - np.int32(first),
+            customer_keys=self.customer_keys.iloc[first:last],
+        )
+
 
 def micros(moment: object) -> int:
     """Microseconds since 1970 UTC of a date, a text or a Timestamp; naive ones are UTC."""

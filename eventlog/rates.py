@@ -50,8 +50,17 @@ class Rates:
         DataError
             If the table has no rate for a currency that is asked for.
         """
-        known = pd.Index(self.currencies)
-        code = known.get_indexer(pd.Index(currency))
+        return self.of_code(self.code_of(currency), moment)
+
+    def code_of(self, currency: NDArray[np.object_]) -> Codes:
+        """Places of currencies in the table; -1 for the reporting currency and for "".
+
+        Raises
+        ------
+        DataError
+            If the table has no rate for a currency that is asked for.
+        """
+        code = pd.Index(self.currencies).get_indexer(pd.Index(currency))
         own = (currency == self.reporting) | (currency == "")
         lacking = sorted({str(c) for c in currency[(code < 0) & ~own]})
         if lacking:
@@ -59,11 +68,16 @@ class Rates:
                 f"The rate table has no rate for {lacking}; it has {list(self.currencies)}. "
                 "Add rows for them."
             )
-        asked: Codes = np.where(own, -1, code).astype(np.int32)
-        position = last_known(self.starts, self.since, asked, moment)
-        first = self.starts[np.maximum(asked, 0)]
+        return np.where(own, -1, code).astype(np.int32)
+
+    def of_code(self, code: Codes, moment: Ints) -> NDArray[np.float64]:
+        """Rate of each currency, by its place from `code_of`, at each moment, shape (n,)."""
+        if not len(self.currencies):
+            return np.ones(len(code))
+        position = last_known(self.starts, self.since, code, moment)
+        first = self.starts[np.maximum(code, 0)]
         at = np.where(position < 0, first, position)
-        return np.where(own, 1.0, self.rate[np.minimum(at, max(len(self.rate) - 1, 0))])
+        return np.where(code < 0, 1.0, self.rate[at])
 
 
 def read_rates(path: Path, reporting: str) -> Rates:
@@ -147,14 +161,29 @@ def rates_from_table(table: pd.DataFrame, reporting: str) -> Rates:
 
 def currency_of_invoices(log: EventLog) -> NDArray[np.object_]:
     """Currency of each invoice: the first that any of its rows states; "" if none does."""
-    found = np.full(log.n_invoices, "", dtype=object)
+    level, _ = first_currency(log)
+    levels = log.columns["CurrencyCode"].levels if "CurrencyCode" in log.columns else ()
+    return np.array([*levels, ""], dtype=object)[level]
+
+
+def first_currency(log: EventLog) -> tuple[Codes, Ints]:
+    """The currency that each invoice states first, and since when it is known.
+
+    Returns
+    -------
+    level : ndarray of int32, shape (n_invoices,)
+        Codes into the levels of ``CurrencyCode``; -1 where none is stated.
+    since : ndarray of int64, shape (n_invoices,)
+        Microseconds; the largest number where none is stated.
+    """
+    level = np.full(log.n_invoices, -1, dtype=np.int32)
+    since = np.full(log.n_invoices, np.iinfo(np.int64).max)
     column = log.columns.get("CurrencyCode")
-    if column is None or not column.levels:
-        return found
-    rows = log.of_invoice[column.stated()[log.of_invoice]][::-1]
-    code = column.values.astype(np.int64)[rows]
-    found[log.invoice[rows]] = np.array(column.levels, dtype=object)[code]
-    return found
+    if column is not None:
+        rows = log.of_invoice[column.stated()[log.of_invoice]][::-1]
+        level[log.invoice[rows]] = column.values[rows]
+        since[log.invoice[rows]] = log.known_at[rows]
+    return level, since
 
 
 def rates_for(log: EventLog, rates: Rates | None) -> Rates:

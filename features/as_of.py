@@ -12,7 +12,7 @@ from eventlog.known import Codes, Ints, known_by, last_known
 from eventlog.ledger import Ledger
 from eventlog.log import MINOR, NONE, EventLog
 from eventlog.policy import Policy
-from eventlog.rates import Rates, converted, currency_of_invoices
+from eventlog.rates import Rates, converted, first_currency
 from features.snapshots import Snapshots
 
 Floats = NDArray[np.float64]
@@ -39,9 +39,14 @@ class AsOf:
     rates: Rates
 
     @cached_property
+    def step(self) -> Ints:
+        """Last known step of each snapshot's invoice, shape (n_snapshots,); -1 if there is none."""
+        return self.ledger.position(self.snapshots.invoice, self.snapshots.cutoff)
+
+    @cached_property
     def states(self) -> NDArray[np.void]:
         """State of each snapshot's invoice at its cutoff, shape (n_snapshots,)."""
-        return self.ledger.as_of(self.snapshots.invoice, self.snapshots.cutoff)
+        return self.ledger.at(self.step)
 
     @cached_property
     def customer(self) -> Codes:
@@ -63,40 +68,51 @@ class AsOf:
         )
 
     @cached_property
-    def _several_currencies(self) -> bool:
-        return len(self.rates.currencies) > 0
+    def _currency(self) -> tuple[Codes, Ints]:
+        """Currency of each invoice as its place in the rate table, and since when it is known."""
+        level, since = first_currency(self.log)
+        levels = (
+            self.log.columns["CurrencyCode"].levels if "CurrencyCode" in self.log.columns else ()
+        )
+        used, place = np.unique(level, return_inverse=True)
+        return self.rates.code_of(np.array([*levels, ""], dtype=object)[used])[place], since
 
     @cached_property
-    def _currency(self) -> NDArray[np.object_]:
-        return currency_of_invoices(self.log)
+    def _rate_of_step(self) -> Floats:
+        steps = self.ledger.steps
+        return self._rate(np.ascontiguousarray(steps["invoice"]), self.ledger.known_at)
 
     @cached_property
-    def _currency_since(self) -> Ints:
-        """When each invoice's currency was first stated, shape (n_invoices,)."""
-        since = np.full(self.log.n_invoices, np.iinfo(np.int64).max)
-        column = self.log.columns.get("CurrencyCode")
-        if column is not None:
-            rows = self.log.of_invoice[column.stated()[self.log.of_invoice]][::-1]
-            since[self.log.invoice[rows]] = self.log.known_at[rows]
-        return since
+    def _rate_of_state(self) -> Floats:
+        known = np.maximum(self.step, 0)
+        if not len(self.ledger.steps):
+            return np.ones(len(self.step))
+        return np.where(self.step < 0, 1.0, self._rate_of_step[known])
 
-    def rate_of(self, states: NDArray[np.void]) -> Floats:
-        """Reporting rate of each state's invoice at that state's own time.
+    def _rate(self, invoice: Codes, moment: Ints) -> Floats:
+        """Reporting rate of invoices at moments.
 
         A currency that is stated later is not known yet: the amount counts as it stands.
         """
-        if not self._several_currencies:
-            return np.ones(len(states))
-        invoice, moment = np.maximum(states["invoice"], 0), states["known_at"]
-        stated = known_by(self._currency_since[invoice], moment)
-        return self.rates.of(np.where(stated, self._currency[invoice], ""), moment)
+        code, since = self._currency
+        stated = known_by(since[invoice], moment)
+        return self.rates.of_code(np.where(stated, code[invoice], -1).astype(np.int32), moment)
 
-    def reporting(self, states: NDArray[np.void], name: str) -> Ints:
-        """A money field of states in minor units of the reporting currency; unknown is 0."""
-        if not self._several_currencies:
-            money = states[name]
+    def of_steps(self, name: str) -> Ints:
+        """A money field of every step in minor units of the reporting currency; unknown is 0.
+
+        Converted at the rate of the step's own time.
+        """
+        return self._reporting(self.ledger.steps[name], self._rate_of_step)
+
+    def of_states(self, name: str) -> Ints:
+        """The same for the state of every snapshot."""
+        return self._reporting(self.states[name], self._rate_of_state)
+
+    def _reporting(self, money: Ints, rate: Floats) -> Ints:
+        if not len(self.rates.currencies):
             return np.where(money == NONE, 0, money)
-        return converted(states[name], self.rate_of(states))
+        return converted(money, rate)
 
 
 def days_since(moment: Ints, then: Ints) -> Floats:

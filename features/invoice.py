@@ -20,8 +20,8 @@ def invoice_features(seen: AsOf, encoding: Encoding) -> dict[str, Floats]:
     s, now = seen.states, seen.snapshots.cutoff
     issued = np.where(s["posted_at"] == NONE, s["issued_at"], s["posted_at"])
     amount_known = s["amount"] != NONE
-    amount = np.where(amount_known, as_units(seen.reporting(s, "amount")), np.nan)
-    balance = np.where(amount_known, as_units(seen.reporting(s, "balance")), np.nan)
+    amount = np.where(amount_known, as_units(seen.of_states("amount")), np.nan)
+    balance = np.where(amount_known, as_units(seen.of_states("balance")), np.nan)
     promised = np.where(s["promise_open"] == 1, s["promised_date"], NONE)
     features = {
         "age_days": days_since(now, s["first_event_at"]),

@@ -1,4 +1,4 @@
-"""Snapshots in, feature matrix out."""
+"""Snapshots in, feature matrix out: block of customers by block of customers, on all cores."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eventlog.ledger import Ledger
+from eventlog.ledger import keep_ledger
 from eventlog.log import EventLog
 from eventlog.policy import Policy
 from eventlog.rates import Rates
 from features.as_of import AsOf
 from features.attributes import CATEGORIES, Encoding, attribute_as_of
+from features.blocks import Block, blocks_of, in_parallel
 from features.catalogue import FEATURES
 from features.customer import customer_features
 from features.due_calendar import calendar_features
 from features.invoice import invoice_features
-from features.peers import peer_features
+from features.peers import Outcomes, PeerRecord, add_up, count_outcomes, peer_features
 from features.snapshots import Snapshots
 
 
@@ -29,7 +30,7 @@ class Matrix:
     ----------
     columns : tuple of str
         Catalogue features, then the additional attributes in use.
-    values : ndarray of float32, shape (n_snapshots, n_columns), column-major
+    values : ndarray of float32, shape (n_snapshots, n_columns)
         NaN is "not known"; categories are codes into the encoding's levels.
     categories : tuple of str
         Which columns are categories.
@@ -48,47 +49,87 @@ class Matrix:
 
     def take(self, rows: NDArray[np.generic]) -> Matrix:
         """Some of the rows, by position or mask."""
-        values = np.asfortranarray(self.values[rows])
-        return Matrix(self.columns, values, self.categories, self.snapshots.take(rows))
+        return Matrix(self.columns, self.values[rows], self.categories, self.snapshots.take(rows))
 
 
 def build_matrix(
     log: EventLog,
-    ledger: Ledger,
     snapshots: Snapshots,
     encoding: Encoding,
     policy: Policy,
     rates: Rates,
+    *,
+    threads: int = 0,
 ) -> Matrix:
     """Compute every feature of every snapshot from what was known at its cutoff.
 
     Parameters
     ----------
     log : EventLog
-    ledger : Ledger
-        Of the same log under the same policy.
     snapshots : Snapshots
     encoding : Encoding
         From training; fixes levels and additional attributes.
     policy : Policy
+        The ledger's, under which balances are kept.
     rates : Rates
+    threads : int
+        Blocks of customers that are worked on at once; 0 means one a core.
 
     Returns
     -------
     Matrix of shape (n_snapshots, n_features)
     """
-    seen = AsOf(log, ledger, snapshots, policy, rates)
+    columns = columns_of(encoding)
+    values = np.empty((len(snapshots), len(columns)), dtype=np.float32)
+    record = peer_record(log, snapshots, policy, rates, threads=threads)
+
+    def fill(block: Block) -> None:
+        seen = look_at(block, policy, rates)
+        values[block.rows] = block_values(seen, encoding, record)
+
+    for _ in in_parallel(fill, blocks_of(log, snapshots), threads):
+        pass
+    return Matrix(columns, values, categories_of(encoding), snapshots)
+
+
+def peer_record(
+    log: EventLog, snapshots: Snapshots, policy: Policy, rates: Rates, *, threads: int = 0
+) -> PeerRecord:
+    """Count the outcomes of all groups up to each cutoff of the snapshots."""
+    cutoffs = np.unique(snapshots.cutoff)
+    nobody = Snapshots(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
+
+    def count(block: Block) -> Outcomes:
+        return count_outcomes(look_at(block, policy, rates), cutoffs)
+
+    counted = in_parallel(count, blocks_of(log, nobody), threads)
+    return add_up(counted, cutoffs, log)
+
+
+def look_at(block: Block, policy: Policy, rates: Rates) -> AsOf:
+    """Keep the ledger of a block and look at its snapshots."""
+    return AsOf(block.log, keep_ledger(block.log, policy), block.snapshots, policy, rates)
+
+
+def block_values(seen: AsOf, encoding: Encoding, record: PeerRecord) -> NDArray[np.float32]:
+    """Every feature of a block's snapshots, shape (n_snapshots, n_columns)."""
     found = invoice_features(seen, encoding)
     found |= calendar_features(seen)
-    found |= peer_features(seen)
+    found |= peer_features(seen, record)
     found |= customer_features(seen)
-    columns = [feature.name for feature in FEATURES]
-    values = np.empty((len(snapshots), len(columns) + len(encoding.attributes)), np.float32, "F")
-    for i, name in enumerate(columns):
-        values[:, i] = found.pop(name)
-    for name, kind in encoding.attributes.items():
-        levels = encoding.levels.get(name, ())
-        values[:, len(columns)] = attribute_as_of(seen, name, kind, levels)
-        columns.append(name)
-    categories = (*CATEGORIES, *(n for n, kind in encoding.attributes.items() if kind == "level"))
-    return Matrix(tuple(columns), values, categories, snapshots)
+    values = np.empty((len(seen.snapshots), len(columns_of(encoding))), dtype=np.float32)
+    for i, feature in enumerate(FEATURES):
+        values[:, i] = found[feature.name]
+    for i, (name, kind) in enumerate(encoding.attributes.items(), start=len(FEATURES)):
+        values[:, i] = attribute_as_of(seen, name, kind, encoding.levels.get(name, ()))
+    return values
+
+
+def columns_of(encoding: Encoding) -> tuple[str, ...]:
+    """Names of the columns: the catalogue's, then the additional attributes in use."""
+    return (*(feature.name for feature in FEATURES), *encoding.attributes)
+
+
+def categories_of(encoding: Encoding) -> tuple[str, ...]:
+    """Names of the columns that are categories."""
+    return (*CATEGORIES, *(n for n, kind in encoding.attributes.items() if kind == "level"))

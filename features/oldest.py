@@ -17,7 +17,7 @@ from features.as_of import AsOf
 from features.running_totals import Facts, Reading
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _oldest(
     starts: Ints,
     order: Ints,

@@ -7,27 +7,126 @@ cutoff, shrunk to the rate of the whole, so a small group says little, and divid
 is one number a cutoff, by which trees tell seasons apart instead of invoices. (On five inner
 origins of the charges log the rates as such put the Brier score at 0.0525; the last origin, after
 a wave of late payment, was over-predicted almost fourfold.)
+
+These are the only features of an invoice that need other customers' events, and all they need is a
+small table: of every group, how many cases were decided and how many were hit by each cutoff. So
+each part of the log counts its own outcomes (`count_outcomes`), the counts are added up
+(`add_up`), and each part reads its snapshots' rates from the sum.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
-from numpy.typing import NDArray
 
 from eventlog.fold import Closed, Matured
-from eventlog.known import Codes, Ints
-from eventlog.log import MINOR, NONE
+from eventlog.known import Codes, Ints, first_knowing
+from eventlog.log import MINOR, NONE, EventLog
 from features.as_of import AsOf, Floats, ratio, shrunk
 from features.attributes import last_stated
-from features.running_totals import read_at, running_total, sort_facts, total_at
+from features.running_totals import Facts, read_at, running_totals, sort_facts, totals_at
 
 #: How many cases' worth of the whole a group's own record is mixed with.
 PRIOR_CASES = 50.0
+GROUPINGS = ("segment", "country", "size", "level")
+OUTCOMES = ("late_ratio", "write_off_ratio")
 _SIZES = 20
 _LEVELS = 10
 
 
-def peer_features(seen: AsOf) -> dict[str, Floats]:
+@dataclass(frozen=True)
+class Outcomes:
+    """Cases of each group by the cutoff that first knows them, one row a pair that has any.
+
+    Group 0 is everybody; those of the groupings follow, see `_first_groups`.
+
+    Attributes
+    ----------
+    group : ndarray of int32, shape (n_pairs,)
+    cutoff : ndarray of int64, shape (n_pairs,)
+        Position of the cutoff.
+    counts : ndarray of int64, shape (n_pairs, 4)
+        Cases matured, of them late, cases closed, of them written off.
+    """
+
+    group: Codes
+    cutoff: Ints
+    counts: Ints
+
+
+@dataclass(frozen=True)
+class PeerRecord:
+    """How many cases were decided, and hit, in each group up to each cutoff.
+
+    Attributes
+    ----------
+    cutoffs : ndarray of int64, shape (n_cutoffs,)
+        Sorted; the record can be read at these.
+    facts : features.running_totals.Facts
+        Groups are the entities, positions of cutoffs the moments.
+    totals : ndarray of int64, shape (n_facts, 4)
+    """
+
+    cutoffs: Ints
+    facts: Facts
+    totals: Ints
+
+
+def count_outcomes(seen: AsOf, cutoffs: Ints) -> Outcomes:
+    """Count the cases of each group in one part of the log by the cutoff that first knows them.
+
+    Parameters
+    ----------
+    cutoffs : ndarray of int64, shape (n_cutoffs,)
+        Sorted; cases decided after the last are left out.
+    """
+    ledger = seen.ledger
+    steps, groups = ledger.steps, _groups_of_steps(seen)
+    ripe = (steps["matured"] == Matured.ON_TIME) | (steps["matured"] == Matured.LATE)
+    ripe &= ~ledger.before(ripe, False)
+    ended = steps["closed"] != Closed.OPEN
+    ended &= ~ledger.before(ended, False)
+    at = np.flatnonzero(ripe | ended)
+    first = first_knowing(cutoffs, ledger.known_at[at])
+    at, first = at[first < len(cutoffs)], first[first < len(cutoffs)]
+    case = np.column_stack(
+        [
+            ripe[at],
+            ripe[at] & (steps["matured"][at] == Matured.LATE),
+            ended[at],
+            ended[at] & (steps["written_off_at"][at] != NONE),
+        ]
+    ).astype(np.int64)
+    everybody = np.zeros(len(at), dtype=np.int32)
+    pairs = [(everybody, first, case)] + [(group[at], first, case) for group in groups]
+    return _summed(pairs)
+
+
+def add_up(parts: Iterable[Outcomes], cutoffs: Ints, log: EventLog) -> PeerRecord:
+    """The record of the whole from the counts of its parts."""
+    whole = _summed([(part.group, part.cutoff, part.counts) for part in parts])
+    facts = sort_facts(whole.group, whole.cutoff, _first_groups(log)[-1])
+    return PeerRecord(cutoffs, facts, running_totals(facts, whole.counts))
+
+
+def _summed(pairs: list[tuple[Codes, Ints, Ints]]) -> Outcomes:
+    """Counts added up per pair of group and cutoff; groups of -1 (not known) are left out."""
+    group, cutoff = (np.concatenate([pair[i] for pair in pairs]) for i in (0, 1))
+    counts = np.concatenate([pair[2] for pair in pairs])
+    known = group >= 0
+    width = int(cutoff.max(initial=0)) + 1
+    key, place = np.unique(
+        group[known].astype(np.int64) * width + cutoff[known], return_inverse=True
+    )
+    total = np.zeros((len(key), counts.shape[1]), dtype=np.int64)
+    for i in range(counts.shape[1]):
+        total[:, i] = np.bincount(place, counts[known, i], len(key))
+    return Outcomes((key // width).astype(np.int32), key % width, total)
+
+
+def peer_features(seen: AsOf, record: PeerRecord) -> dict[str, Floats]:
     """Late and write-off rates of each snapshot's groups over those of all, as of its cutoff.
 
     Returns
@@ -35,72 +134,81 @@ def peer_features(seen: AsOf) -> dict[str, Floats]:
     dict of str to ndarray of float64, shape (n_snapshots,)
         1 where nothing is known that sets the group apart.
     """
-    steps = seen.ledger.steps
-    groups = _groups(seen)
+    moment = first_knowing(record.cutoffs, seen.snapshots.cutoff)
+    nobody = np.zeros(len(moment), dtype=np.int32)
+    whole = _read(record, nobody, moment)
     found: dict[str, Floats] = {}
-    ripe = _turns(seen, (steps["matured"] == Matured.ON_TIME) | (steps["matured"] == Matured.LATE))
-    late = (steps["matured"] == Matured.LATE)[ripe]
-    ended = _turns(seen, steps["closed"] != Closed.OPEN)
-    lost = (steps["written_off_at"] != NONE)[ended]
-    for outcome, at, hit in (("late_ratio", ripe, late), ("write_off_ratio", ended, lost)):
-        nobody = np.zeros(len(seen.snapshots), dtype=np.int32)
-        n_all, k_all = _record(seen, np.zeros(len(at), np.int32), 1, at, hit, nobody)
-        whole = ratio(k_all, n_all)
-        for name, (of_step, of_snapshot, size) in groups.items():
-            n_group, k_group = _record(seen, of_step[at], size, at, hit, of_snapshot)
-            against = ratio(shrunk(k_group, n_group, whole, PRIOR_CASES), whole)
+    for name, group in zip(GROUPINGS, _groups_of_snapshots(seen), strict=True):
+        own = _read(record, group, moment)
+        for i, outcome in enumerate(OUTCOMES):
+            n_all, k_all, n_group, k_group = (
+                whole[2 * i],
+                whole[2 * i + 1],
+                own[2 * i],
+                own[2 * i + 1],
+            )
+            usual = ratio(k_all, n_all)
+            against = ratio(shrunk(k_group, n_group, usual, PRIOR_CASES), usual)
             found[f"{name}_{outcome}"] = np.nan_to_num(against, nan=1.0)
     return found
 
 
-def _turns(seen: AsOf, state: NDArray[np.bool_]) -> Ints:
-    """Steps at which a state sets in for an invoice."""
-    offsets = seen.ledger.offsets
-    before = np.roll(state, 1)
-    before[offsets[:-1][offsets[1:] > offsets[:-1]]] = False
-    return np.flatnonzero(state & ~before)
+def _read(record: PeerRecord, group: Codes, moment: Ints) -> Floats:
+    """The four totals of each group at each moment, shape (4, n)."""
+    reading = read_at(record.facts, group, moment)
+    return totals_at(record.totals, reading.last).T.astype(np.float64, order="C")
 
 
-def _record(
-    seen: AsOf,
-    group: Codes,
-    n_groups: int,
-    at: Ints,
-    hit: NDArray[np.bool_],
-    asked: Codes,
-) -> tuple[Floats, Floats]:
-    """Cases decided and cases hit in each snapshot's group, as of its cutoff."""
-    facts = sort_facts(group, seen.ledger.steps["known_at"][at], n_groups)
-    reading = read_at(facts, asked, seen.snapshots.cutoff)
-    cases = total_at(running_total(facts, np.ones(len(at), dtype=np.int64)), reading)
-    hits = total_at(running_total(facts, hit.astype(np.int64)), reading)
-    unknown = asked < 0
-    return np.where(unknown, 0.0, cases), np.where(unknown, 0.0, hits)
+def _first_groups(log: EventLog) -> list[int]:
+    """Number of the first group of each grouping, and one beyond the last."""
+    sizes = [_n_levels(log, "CustomerSegment"), _n_levels(log, "Country"), _SIZES, _LEVELS]
+    return np.cumsum([1, *sizes]).tolist()
 
 
-def _groups(seen: AsOf) -> dict[str, tuple[Codes, Codes, int]]:
-    """For each grouping: group of each step, group of each snapshot, number of groups."""
-    steps, states = seen.ledger.steps, seen.states
-    grouped = {}
-    for name, column in (("segment", "CustomerSegment"), ("country", "Country")):
-        grouped[name] = _by_column(seen, column)
-    sizes = _size_of(seen.reporting(steps, "amount")), _size_of(seen.reporting(states, "amount"))
-    grouped["size"] = (*sizes, _SIZES)
-    levels = [np.minimum(s["level"], _LEVELS - 1).astype(np.int32) for s in (steps, states)]
-    grouped["level"] = (levels[0], levels[1], _LEVELS)
-    return grouped
+def _n_levels(log: EventLog, name: str) -> int:
+    return len(log.columns[name].levels) if name in log.columns else 0
 
 
-def _by_column(seen: AsOf, name: str) -> tuple[Codes, Codes, int]:
+def _groups_of_steps(seen: AsOf) -> list[Codes]:
+    """Group of each step in each grouping, -1 where it is not known."""
+    steps = seen.ledger.steps
+    own = [
+        _last_level(seen, "CustomerSegment", seen.step_event),
+        _last_level(seen, "Country", seen.step_event),
+        _size_of(seen.of_steps("amount")),
+        np.minimum(steps["level"], _LEVELS - 1),
+    ]
+    return _numbered(seen.log, own)
+
+
+def _groups_of_snapshots(seen: AsOf) -> list[Codes]:
+    """Group of each snapshot in each grouping, -1 where it is not known."""
+    own = [
+        _last_level(seen, "CustomerSegment", seen.event_position),
+        _last_level(seen, "Country", seen.event_position),
+        _size_of(seen.of_states("amount")),
+        np.minimum(seen.states["level"], _LEVELS - 1),
+    ]
+    return _numbered(seen.log, own)
+
+
+def _numbered(log: EventLog, codes: list[Codes]) -> list[Codes]:
+    """Codes within each grouping as numbers of groups."""
+    return [
+        np.where(code < 0, -1, code.astype(np.int32) + first).astype(np.int32)
+        for code, first in zip(codes, _first_groups(log)[:-1], strict=True)
+    ]
+
+
+def _last_level(seen: AsOf, name: str, event: Ints) -> Codes:
+    """Level of a column as last stated by some of the invoices' events; -1 if none was."""
     column = seen.log.columns.get(name)
     if column is None:
-        nothing = np.full(len(seen.ledger.steps), -1, dtype=np.int32)
-        return nothing, np.full(len(seen.snapshots), -1, dtype=np.int32), 1
+        return np.full(len(event), -1, dtype=np.int32)
     last = last_stated(seen.log, column)
     rows = seen.log.of_invoice
     code = np.append(np.where(last >= 0, column.values[rows[last]], -1), -1).astype(np.int32)
-    of_step = code[seen.step_event]
-    return of_step, code[seen.event_position], max(len(column.levels), 1)
+    return code[event]
 
 
 def _size_of(amount: Ints) -> Codes:

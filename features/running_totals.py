@@ -1,14 +1,16 @@
 """A feature is a running total read at a moment.
 
-Every fact carries a delta: an invoice that becomes late adds one to its customer's late invoices,
-a payment takes its amount from the open balance. Facts are sorted once by (entity, known time).
-The prefix sum of a delta, read at the last fact known by a moment, is then the total of the entity
-at that moment; two readings make a look-back. The search is `eventlog.known.last_known` and there
-is no other way from a fact to a feature, which is why nothing can see the future.
+Every fact carries deltas: an invoice that becomes late adds one to its customer's late invoices, a
+payment takes its amount from the open balance. Facts are sorted once by (entity, known time). The
+running totals of an entity are its deltas added up fact by fact; those after the last fact known by
+a moment are the entity's totals at that moment, and two readings make a look-back. The search is
+`eventlog.known.last_known` and there is no other way from a fact to a feature, which is why nothing
+can see the future.
 
-Deltas are int64 (counts, minor units, whole days), so differences of prefix sums are exact and a
-total does not depend on which other entities share the array. Decayed totals are a recurrence that
-starts anew with each entity.
+Totals of one fact lie side by side, shape (n_facts, n_totals): a reading is one search and one
+short stretch of memory, however many totals are asked for. Deltas are int64 (counts, minor units,
+whole days) and each entity starts at zero, so a total is exact and does not depend on which other
+entities share the array. That is also why the work can be cut between any two entities.
 """
 
 from __future__ import annotations
@@ -19,8 +21,12 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from eventlog.known import Codes, Ints, last_known, starts_of
+from eventlog.known import Codes, Ints, last_known
 from eventlog.log import DAY
+
+Floats = NDArray[np.float64]
+#: Up to so many facts an entity's are sorted by insertion.
+_FEW = 32
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,18 @@ class Reading:
 
 
 def sort_facts(entity: Codes, known_at: Ints, n_entities: int) -> Facts:
-    """Sort facts once; ``entity`` -1 (not known whose) is left out."""
-    order = np.lexsort((known_at, entity))
-    order = order[np.searchsorted(entity[order], 0) :]
-    return Facts(order, starts_of(entity[order].astype(np.int32), n_entities), known_at[order])
+    """Sort facts once, those of one moment as they were given; entity -1 (not known whose) is out.
+
+    Parameters
+    ----------
+    entity : ndarray of int32, shape (n_given,)
+    known_at : ndarray of int64, shape (n_given,)
+    n_entities : int
+    """
+    order, starts = _side_by_side(np.ascontiguousarray(entity, dtype=np.int32), n_entities)
+    moments = known_at[order]
+    _sort_each(starts, moments, order)
+    return Facts(order, starts, moments)
 
 
 def read_at(facts: Facts, entity: Codes, moment: Ints) -> Reading:
@@ -72,22 +86,29 @@ def read_at(facts: Facts, entity: Codes, moment: Ints) -> Reading:
     return Reading(facts.starts[np.maximum(entity, 0)], last, moment)
 
 
-def running_total(facts: Facts, delta: Ints) -> Ints:
-    """Prefix sums of a delta over the sorted facts, a zero in front, shape (n_facts + 1,)."""
-    total = np.zeros(len(facts.order) + 1, dtype=np.int64)
-    np.cumsum(delta[facts.order], out=total[1:])
-    return total
+def running_totals(facts: Facts, delta: Ints) -> Ints:
+    """Totals of each fact's entity after it.
+
+    Parameters
+    ----------
+    delta : ndarray of int64, shape (n_given, n_totals)
+        What each fact, in the order given to `sort_facts`, adds to each total.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_facts, n_totals)
+    """
+    totals: Ints = _add_up(facts.starts, facts.order, np.ascontiguousarray(delta, dtype=np.int64))
+    return totals
 
 
-def total_at(total: Ints, reading: Reading) -> Ints:
-    """Total of each entity at each moment; 0 where nothing is known."""
-    known: Ints = total[np.maximum(reading.last + 1, reading.first)] - total[reading.first]
-    return np.where(reading.last < 0, 0, known)
+def totals_at(totals: Ints, last: Ints) -> Ints:
+    """Totals after each last known fact, shape (n_questions, n_totals); 0 where there is none."""
+    found: Ints = _read(totals, last)
+    return found
 
 
-def value_at(
-    facts: Facts, value: NDArray[np.float64], reading: Reading, back: int = 0
-) -> NDArray[np.float64]:
+def value_at(facts: Facts, value: Floats, reading: Reading, back: int = 0) -> Floats:
     """Value of the last known fact, or of the one ``back`` facts before it; NaN if none."""
     position = reading.last - back
     known = (reading.last >= 0) & (position >= reading.first)
@@ -96,41 +117,118 @@ def value_at(
     return np.where(known, value[facts.order[np.maximum(position, 0)]], np.nan)
 
 
-def decayed_total(
-    facts: Facts, delta: NDArray[np.float64], half_life_days: float
-) -> NDArray[np.float64]:
-    """Totals after each fact in which a delta loses half its weight every ``half_life_days``."""
-    total: NDArray[np.float64] = _decayed(
-        facts.starts,
-        facts.known_at,
-        np.ascontiguousarray(delta[facts.order], dtype=np.float64),
-        half_life_days * DAY,
-    )
-    return total
+def decayed_totals(facts: Facts, delta: Floats, half_life_days: float) -> Floats:
+    """Totals after each fact in which a delta loses half its weight every ``half_life_days``.
+
+    Parameters
+    ----------
+    delta : ndarray of float64, shape (n_given, n_totals)
+
+    Returns
+    -------
+    ndarray of float64, shape (n_facts, n_totals)
+    """
+    delta = np.ascontiguousarray(delta, dtype=np.float64)
+    totals: Floats = _fade(facts.starts, facts.order, facts.known_at, delta, half_life_days * DAY)
+    return totals
 
 
-def decayed_at(
-    facts: Facts, total: NDArray[np.float64], reading: Reading, half_life_days: float
-) -> NDArray[np.float64]:
-    """Decayed total of each entity at each moment; 0 where nothing is known."""
+def decayed_at(facts: Facts, totals: Floats, reading: Reading, half_life_days: float) -> Floats:
+    """Decayed totals of each entity at each moment, shape (n_questions, n_totals); 0 if nothing."""
     if not len(facts.order):
-        return np.zeros(len(reading.last))
-    last = np.maximum(reading.last, 0)
-    silence = (reading.moment - facts.known_at[last]) / (half_life_days * DAY)
-    return np.where(reading.last < 0, 0.0, total[last] * np.exp2(-np.maximum(silence, 0.0)))
+        return np.zeros((len(reading.last), totals.shape[1]))
+    silence = (reading.moment - facts.known_at[np.maximum(reading.last, 0)]) / (
+        half_life_days * DAY
+    )
+    found: Floats = _read(totals, reading.last)
+    return found * np.exp2(-np.maximum(silence, 0.0))[:, None]
 
 
-@numba.njit(cache=True)
-def _decayed(
-    starts: Ints, known_at: Ints, delta: NDArray[np.float64], half_life: float
-) -> NDArray[np.float64]:
-    total = np.empty(len(delta), dtype=np.float64)
-    for entity in range(len(starts) - 1):
-        before, now = 0.0, 0.0  # whole deltas of one moment add up exactly, in any order
-        for i in range(starts[entity], starts[entity + 1]):
-            if i > starts[entity] and known_at[i] > known_at[i - 1]:
-                before = (before + now) * 2.0 ** (-(known_at[i] - known_at[i - 1]) / half_life)
-                now = 0.0
-            now += delta[i]
-            total[i] = before + now
-    return total
+@numba.njit(cache=True, nogil=True)
+def _side_by_side(entity, n_entities):  # type: ignore[no-untyped-def]
+    """Bring facts of each entity together, in their given order: a counting sort."""
+    starts = np.zeros(n_entities + 1, dtype=np.int64)
+    for i in range(len(entity)):
+        if entity[i] >= 0:
+            starts[entity[i] + 1] += 1
+    for k in range(n_entities):
+        starts[k + 1] += starts[k]
+    place = starts[:-1].copy()
+    order = np.empty(starts[-1], dtype=np.int64)
+    for i in range(len(entity)):
+        k = entity[i]
+        if k >= 0:
+            order[place[k]] = i
+            place[k] += 1
+    return order, starts
+
+
+@numba.njit(cache=True, nogil=True)
+def _sort_each(starts, moments, order):  # type: ignore[no-untyped-def]
+    """Sort each entity's facts by their moments, in place and stably."""
+    for k in range(len(starts) - 1):
+        low, high = starts[k], starts[k + 1]
+        is_sorted = True
+        for i in range(low + 1, high):
+            if moments[i] < moments[i - 1]:
+                is_sorted = False
+                break
+        if is_sorted:
+            continue
+        if high - low > _FEW:
+            ranks = np.argsort(moments[low:high], kind="mergesort")
+            moments[low:high] = moments[low:high][ranks]
+            order[low:high] = order[low:high][ranks]
+            continue
+        for i in range(low + 1, high):
+            moment, fact = moments[i], order[i]
+            j = i - 1
+            while j >= low and moments[j] > moment:
+                moments[j + 1] = moments[j]
+                order[j + 1] = order[j]
+                j -= 1
+            moments[j + 1] = moment
+            order[j + 1] = fact
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_up(starts, order, delta):  # type: ignore[no-untyped-def]
+    totals = np.empty((len(order), delta.shape[1]), dtype=np.int64)
+    now = np.empty(delta.shape[1], dtype=np.int64)
+    for k in range(len(starts) - 1):
+        now[:] = 0
+        for i in range(starts[k], starts[k + 1]):
+            fact = order[i]
+            for q in range(len(now)):
+                now[q] += delta[fact, q]
+                totals[i, q] = now[q]
+    return totals
+
+
+@numba.njit(cache=True, nogil=True)
+def _read(totals, last):  # type: ignore[no-untyped-def]
+    found = np.zeros((len(last), totals.shape[1]), dtype=totals.dtype)
+    for i in range(len(last)):
+        if last[i] >= 0:
+            found[i] = totals[last[i]]
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _fade(starts, order, known_at, delta, half_life):  # type: ignore[no-untyped-def]
+    n_totals = delta.shape[1]
+    totals = np.empty((len(order), n_totals), dtype=np.float64)
+    before = np.empty(n_totals, dtype=np.float64)
+    now = np.empty(n_totals, dtype=np.float64)
+    for k in range(len(starts) - 1):
+        before[:], now[:] = 0.0, 0.0  # whole deltas of one moment add up exactly, in any order
+        for i in range(starts[k], starts[k + 1]):
+            if i > starts[k] and known_at[i] > known_at[i - 1]:
+                weight = 2.0 ** (-(known_at[i] - known_at[i - 1]) / half_life)
+                for q in range(n_totals):
+                    before[q] = (before[q] + now[q]) * weight
+                    now[q] = 0.0
+            for q in range(n_totals):
+                now[q] += delta[order[i], q]
+                totals[i, q] = before[q] + now[q]
+    return totals

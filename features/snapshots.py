@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eventlog.errors import SettingsError
-from eventlog.known import Codes, Ints
+from eventlog.known import Codes, Ints, first_knowing
 from eventlog.ledger import Ledger, is_open
 from eventlog.log import NONE, EventLog, micros, timestamp
 
@@ -65,17 +65,16 @@ def at_cutoffs(ledger: Ledger, cutoffs: Ints) -> Snapshots:
     steps = ledger.steps
     open_now = is_open(steps)
     first_of_invoice = np.zeros(len(steps), dtype=bool)
-    first_of_invoice[ledger.offsets[:-1][ledger.offsets[1:] > ledger.offsets[:-1]]] = True
+    first_of_invoice[ledger.first_steps] = True
     before = np.roll(open_now, 1)
     opens = np.flatnonzero(open_now & (first_of_invoice | ~before))
     turns = np.flatnonzero(first_of_invoice | (open_now != before))
     next_turn = np.append(turns, len(steps))[np.searchsorted(turns, opens, side="right")]
     inside = np.minimum(next_turn, max(len(steps) - 1, 0))
     same = (next_turn < len(steps)) & (steps["invoice"][inside] == steps["invoice"][opens])
-    begins = steps["known_at"][opens]
-    ends = np.where(same, steps["known_at"][inside], _FOREVER)
-    low = np.searchsorted(cutoffs, begins, side="left")
-    high = np.searchsorted(cutoffs, ends, side="left")
+    begins = ledger.known_at[opens]
+    ends = np.where(same, ledger.known_at[inside], _FOREVER)
+    low, high = first_knowing(cutoffs, begins), first_knowing(cutoffs, ends)
     count = np.maximum(high - low, 0)
     within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
     invoice = np.repeat(steps["invoice"][opens], count).astype(np.int32)

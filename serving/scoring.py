@@ -175,7 +175,7 @@ def _matrices(
     for target, model in models.items():
         shared = [matrix for encoding, matrix in made if encoding == model.encoding]
         if not shared:
-            matrix = build_matrix(log, ledger, snapshots, model.encoding, policy, rates)
+            matrix = build_matrix(log, snapshots, model.encoding, policy, rates)
             made.append((model.encoding, matrix))
             shared = [matrix]
         found[target] = shared[0]

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from eventlog.known import known_by, last_known
+from eventlog.known import first_knowing, known_by, last_known
 from eventlog.ledger import keep_ledger
 from eventlog.log import DAY, NONE, EventLog, timestamp
 from eventlog.policy import Policy
@@ -73,7 +73,7 @@ def features_at(log: EventLog, snapshots: Snapshots, train_until: int | None = N
     """Features under an encoding chosen from what was known first."""
     until = int(np.median(log.known_at)) if train_until is None else train_until
     encoding = choose_encoding(log, until)
-    return build_matrix(log, keep_ledger(log, POLICY), snapshots, encoding, POLICY, rates())
+    return build_matrix(log, snapshots, encoding, POLICY, rates())
 
 
 def open_at(log: EventLog, cutoff: int) -> Snapshots:
@@ -123,7 +123,7 @@ def a_shorter_file_says_the_same(frame: pd.DataFrame, data: st.DataObject) -> No
     for each in (log, log.upto(cutoff), cut):
         ledger = keep_ledger(each, POLICY)
         snapshots = at_cutoffs(ledger, np.array([cutoff], dtype=np.int64))
-        matrix = build_matrix(each, ledger, snapshots, encoding, POLICY, rates())
+        matrix = build_matrix(each, snapshots, encoding, POLICY, rates())
         found.append(by_name(each, matrix))
     for names, matrix in found[1:]:
         assert names == found[0][0]
@@ -246,7 +246,7 @@ def test_changing_adding_and_deleting_later_events_changes_no_feature(frame, oth
     for each in (log, other):
         ledger = keep_ledger(each, POLICY)
         snapshots = at_cutoffs(ledger, np.array([cutoff], dtype=np.int64))
-        matrix = build_matrix(each, ledger, snapshots, encoding, POLICY, rates())
+        matrix = build_matrix(each, snapshots, encoding, POLICY, rates())
         found.append(by_name(each, matrix))
     assert found[0][0] == found[1][0]
     assert_same(found[0][1], found[1][1])
@@ -324,3 +324,11 @@ def test_a_search_that_looks_past_its_moment_is_found_out(monkeypatch, door, hol
 def test_a_mask_that_lets_later_events_pass_is_found_out(monkeypatch, door, holds, broken):
     monkeypatch.setattr(door, lambda moments, cutoff: known_by(moments, broken(cutoff)))
     assert_found_out(holds)
+
+
+@pytest.mark.parametrize(
+    "door", ["features.snapshots.first_knowing", "features.peers.first_knowing"]
+)
+def test_a_cutoff_that_knows_an_event_too_early_is_found_out(monkeypatch, door):
+    monkeypatch.setattr(door, lambda cutoffs, known_at: first_knowing(cutoffs, known_at - 1))
+    assert_found_out(features_do_not_see_later_events)

@@ -112,7 +112,7 @@ def gather_examples(
     """Features and labels of the snapshots whose label is known by the end of the log."""
     labels: Labels = label(target, ledger, snapshots, policy, log.ends_at)
     known = ~np.isnan(labels.y)
-    matrix = build_matrix(log, ledger, snapshots.take(known), encoding, policy, rates)
+    matrix = build_matrix(log, snapshots.take(known), encoding, policy, rates)
     return Examples(
         matrix=matrix,
         y=labels.y[known],

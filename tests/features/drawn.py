@@ -207,6 +207,4 @@ def encoding_of(seed: int) -> Encoding:
 @cache
 def matrix_of(seed: int) -> Matrix:
     """Features of `snapshots_of`."""
-    return build_matrix(
-        random_log(seed), ledger_of(seed), snapshots_of(seed), encoding_of(seed), POLICY, rates()
-    )
+    return build_matrix(random_log(seed), snapshots_of(seed), encoding_of(seed), POLICY, rates())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from eventlog.ledger import keep_ledger
 from eventlog.log import EventLog, micros
 from eventlog.policy import Policy
 from eventlog.rates import Rates, rates_for
@@ -27,7 +26,6 @@ def look(
     policy = Policy()
     matrix = build_matrix(
         log,
-        keep_ledger(log, policy),
         Snapshots(code, np.array([micros(when)])),
         encoding or whole_encoding(log),
         policy,

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eventlog.ledger import keep_ledger
 from eventlog.log import EventLog
 from features.catalogue import FEATURES
 from features.matrix import build_matrix
@@ -13,7 +12,6 @@ from features.snapshots import Snapshots
 from tests.features.drawn import (
     POLICY,
     encoding_of,
-    ledger_of,
     matrix_of,
     random_log,
     rates,
@@ -62,21 +60,18 @@ def test_columns_are_taken_by_name_and_rows_by_mask_or_position():
     np.testing.assert_array_equal(some.values, again.values)
     np.testing.assert_array_equal(some["balance"], matrix["balance"][mask])
     np.testing.assert_array_equal(some.snapshots.invoice, matrix.snapshots.invoice[mask])
-    assert some.values.flags.f_contiguous
 
 
 def test_a_row_does_not_depend_on_which_other_rows_are_asked_for():
     matrix, snapshots = matrix_of(1), snapshots_of(1)
     rows = np.array([len(snapshots) - 1, 4, 0])
-    alone = build_matrix(
-        random_log(1), ledger_of(1), snapshots.take(rows), encoding_of(1), POLICY, rates()
-    )
+    alone = build_matrix(random_log(1), snapshots.take(rows), encoding_of(1), POLICY, rates())
     np.testing.assert_array_equal(alone.values, matrix.values[rows])
 
 
 def test_no_snapshots_give_an_empty_matrix():
     none = Snapshots(np.empty(0, np.int32), np.empty(0, np.int64))
-    matrix = build_matrix(random_log(0), ledger_of(0), none, encoding_of(0), POLICY, rates())
+    matrix = build_matrix(random_log(0), none, encoding_of(0), POLICY, rates())
     assert matrix.values.shape == (0, len(matrix.columns))
 
 
@@ -97,8 +92,7 @@ def test_invoice_and_customer_features_of_a_part_of_the_customers_are_those_of_t
     part = np.array([0, 2])
     mine = np.isin(log.invoice_customer[snapshots.invoice], part)
     some = of_customers(log, part)
-    ledger = keep_ledger(some, POLICY)
-    alone = build_matrix(some, ledger, snapshots.take(mine), encoding_of(seed), POLICY, rates())
+    alone = build_matrix(some, snapshots.take(mine), encoding_of(seed), POLICY, rates())
     assert mine.any()
     for feature in FEATURES:
         if feature.family != "peers":

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from eventlog.log import DAY
 from features.running_totals import (
     decayed_at,
-    decayed_total,
+    decayed_totals,
     read_at,
-    running_total,
+    running_totals,
     sort_facts,
-    total_at,
+    totals_at,
     value_at,
 )
 
@@ -43,9 +43,12 @@ def test_a_total_is_the_sum_of_what_is_known(rows, questions):
     entity, known_at, delta = columns(rows)
     who, moment = asked(questions)
     sorted_facts = sort_facts(entity, known_at, N)
-    found = total_at(running_total(sorted_facts, delta), read_at(sorted_facts, who, moment))
-    expected = [sum(d for e, k, d in rows if e == w and e >= 0 and k <= at) for w, at in questions]
-    assert found.tolist() == expected
+    reading = read_at(sorted_facts, who, moment)
+    both = np.column_stack([delta, np.ones(len(delta), dtype=np.int64)])
+    found = totals_at(running_totals(sorted_facts, both), reading.last)
+    for (total, count), (w, at) in zip(found.tolist(), questions, strict=True):
+        known = [d for e, k, d in rows if e == w >= 0 and k <= at]
+        assert (total, count) == (sum(known), len(known))
 
 
 @modest
@@ -72,8 +75,8 @@ def test_a_decayed_total_halves_every_half_life(rows, questions):
     entity, known_at, delta = columns(rows)
     who, moment = asked(questions)
     sorted_facts = sort_facts(entity, known_at, N)
-    total = decayed_total(sorted_facts, delta.astype(np.float64), 7)
-    found = decayed_at(sorted_facts, total, read_at(sorted_facts, who, moment), 7)
+    total = decayed_totals(sorted_facts, delta[:, None], 7)
+    found = decayed_at(sorted_facts, total, read_at(sorted_facts, who, moment), 7)[:, 0]
     expected = [
         sum(d * 0.5 ** ((at - k) / 7) for e, k, d in rows if e == w >= 0 and k <= at)
         for w, at in questions
@@ -91,10 +94,11 @@ def test_an_entity_reads_the_same_bit_for_bit_without_the_others(rows, questions
         code, known_at, delta = columns(each)
         sorted_facts = sort_facts(code, known_at, N)
         reading = read_at(sorted_facts, who, moment)
-        decayed = decayed_total(sorted_facts, delta / 7.0, 30)
+        decayed = decayed_totals(sorted_facts, delta[:, None] / 7.0, 30)
+        totals = running_totals(sorted_facts, delta[:, None])
         found.append(
             (
-                total_at(running_total(sorted_facts, delta), reading).tobytes(),
+                totals_at(totals, reading.last).tobytes(),
                 decayed_at(sorted_facts, decayed, reading, 30).tobytes(),
                 value_at(sorted_facts, delta.astype(np.float64), reading).tobytes(),
             )
@@ -110,7 +114,7 @@ def test_the_order_of_facts_of_one_moment_does_not_matter(order):
     found = []
     for rows in (list(range(12)), order):
         sorted_facts = sort_facts(np.zeros(12, np.int32), known_at[rows], 1)
-        total = decayed_total(sorted_facts, delta[rows], 30)
+        total = decayed_totals(sorted_facts, delta[rows][:, None], 30)
         moments = np.array([0, 5, 10, 17]) * DAY
         reading = read_at(sorted_facts, np.zeros(4, np.int32), moments)
         found.append(decayed_at(sorted_facts, total, reading, 30).tobytes())
@@ -121,21 +125,34 @@ def test_the_order_of_facts_of_one_moment_does_not_matter(order):
 def test_a_fact_is_known_from_its_own_microsecond_on(moment, total):
     sorted_facts = sort_facts(np.zeros(1, np.int32), np.array([100]), 1)
     reading = read_at(sorted_facts, np.zeros(1, np.int32), np.array([moment]))
-    assert total_at(running_total(sorted_facts, np.array([5])), reading).item() == total
+    assert totals_at(running_totals(sorted_facts, np.array([[5]])), reading.last).item() == total
 
 
 def test_money_adds_up_exactly_beyond_what_floats_can_hold():
-    delta = np.array([2**60, 1, -(2**60)])
+    delta = np.array([[2**60], [1], [-(2**60)]])
     sorted_facts = sort_facts(np.zeros(3, np.int32), np.arange(3), 1)
     reading = read_at(sorted_facts, np.zeros(1, np.int32), np.array([9]))
-    assert total_at(running_total(sorted_facts, delta), reading).item() == 1
+    assert totals_at(running_totals(sorted_facts, delta), reading.last).item() == 1
 
 
 def test_nobody_has_facts_in_an_empty_log():
     nothing = np.empty(0, dtype=np.int64)
     sorted_facts = sort_facts(nothing.astype(np.int32), nothing, 2)
     reading = read_at(sorted_facts, np.array([0, 1], np.int32), np.array([5, 5]))
-    assert total_at(running_total(sorted_facts, nothing), reading).tolist() == [0, 0]
+    totals = running_totals(sorted_facts, nothing[:, None])
+    assert totals_at(totals, reading.last).tolist() == [[0], [0]]
     assert np.isnan(value_at(sorted_facts, nothing.astype(float), reading)).all()
-    decayed = decayed_total(sorted_facts, nothing.astype(float), 30)
-    assert decayed_at(sorted_facts, decayed, reading, 30).tolist() == [0, 0]
+    decayed = decayed_totals(sorted_facts, nothing[:, None].astype(float), 30)
+    assert decayed_at(sorted_facts, decayed, reading, 30).tolist() == [[0], [0]]
+
+
+@pytest.mark.parametrize("n", [20, 500])
+def test_facts_are_sorted_stably_within_each_entity(n):
+    draw = np.random.default_rng(n)
+    entity, known_at = draw.integers(-1, 3, n).astype(np.int32), draw.integers(0, n // 4, n)
+    found = sort_facts(entity, known_at, 3)
+    order = np.lexsort((np.arange(n), known_at, entity))
+    order = order[entity[order] >= 0]
+    np.testing.assert_array_equal(found.order, order)
+    np.testing.assert_array_equal(found.known_at, known_at[order])
+    assert found.starts.tolist() == [int((entity[order] < k).sum()) for k in range(4)]

@@ -27,7 +27,7 @@ def looked_at(log: EventLog, cutoff: int = CUTOFF) -> tuple[pd.MultiIndex, Matri
     ledger = keep_ledger(log, POLICY)
     snapshots = at_cutoffs(ledger, np.array([cutoff], dtype=np.int64))
     encoding = trained("late_payment")[0].encoding
-    matrix = build_matrix(log, ledger, snapshots, encoding, POLICY, company_rates())
+    matrix = build_matrix(log, snapshots, encoding, POLICY, company_rates())
     return pd.MultiIndex.from_frame(log.invoice_keys.iloc[snapshots.invoice]), matrix
 
 
