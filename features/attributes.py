@@ -51,6 +51,75 @@ class Encoding:
     left_out: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Stated:
+    """What the columns of a log, or of a part of one, have stated; parts add up.
+
+    Attributes
+    ----------
+    kinds : dict of str to str
+        Kind of each additional column, in the log's order.
+    names : dict of str to tuple of str
+        Levels of each level column, and the activities under ``""``.
+    counts : dict of str to ndarray of int64, shape (n_levels,)
+        How often each of them was stated.
+    distinct : dict of str to ndarray
+        Distinct values of each additional number or time column.
+    ahead : dict of str to int
+        Dates later than their row's own time.
+    companies : frozenset of str
+    n_invoices : int
+        Invoices that have an event.
+    """
+
+    kinds: dict[str, str]
+    names: dict[str, tuple[str, ...]]
+    counts: dict[str, Ints]
+    distinct: dict[str, NDArray[np.generic]]
+    ahead: dict[str, int]
+    companies: frozenset[str]
+    n_invoices: int
+
+
+def count_stated(known: EventLog) -> Stated:
+    """Count what the columns of a log state; hand in what is known at ``train_until``."""
+    kinds = {n: c.kind for n, c in known.columns.items() if n not in ATTRIBUTE_NAMED}
+    names = {"": known.activities}
+    counts = {"": np.bincount(known.activity, minlength=len(known.activities))}
+    distinct, ahead = {}, {}
+    for name, column in known.columns.items():
+        values = column.values[column.stated()]
+        if column.kind == "level":
+            names[name] = column.levels
+            counts[name] = np.bincount(values.astype(np.int64), minlength=len(column.levels))
+        elif name in kinds:
+            distinct[name] = np.sort(pd.unique(values))
+        if name in kinds and column.kind == "time":
+            moments = values.astype(np.int64)
+            ahead[name] = int((~known_by(moments, known.known_at[column.stated()])).sum())
+    seen = np.unique(known.invoice[known.of_invoice])
+    companies = frozenset(str(c) for c in known.invoice_keys["company"].iloc[seen].unique())
+    return Stated(kinds, names, counts, distinct, ahead, companies, len(seen))
+
+
+def add_stated(parts: Iterable[Stated]) -> Stated:
+    """What the whole has stated, from its parts; kinds and levels are the same in all."""
+    parts = list(parts)
+    first = parts[0]
+    return Stated(
+        first.kinds,
+        first.names,
+        {name: np.sum([part.counts[name] for part in parts], axis=0) for name in first.counts},
+        {
+            name: np.unique(np.concatenate([part.distinct[name] for part in parts]))
+            for name in first.distinct
+        },
+        {name: sum(part.ahead[name] for part in parts) for name in first.ahead},
+        frozenset().union(*(part.companies for part in parts)),
+        sum(part.n_invoices for part in parts),
+    )
+
+
 def choose_encoding(
     log: EventLog,
     train_until: int,
@@ -72,69 +141,68 @@ def choose_encoding(
     SettingsError
         If a column named does not exist.
     """
-    additional = [name for name in log.columns if name not in ATTRIBUTE_NAMED]
-    named = [*only, *without]
-    missing = [name for name in named if name not in additional]
+    return encoding_of(count_stated(log.upto(train_until - 1)), only=only, without=without)
+
+
+def encoding_of(
+    stated: Stated, *, only: Iterable[str] = (), without: Iterable[str] = ()
+) -> Encoding:
+    """The same from what has been counted."""
+    only, without = set(only), set(without)
+    missing = [name for name in (*only, *without) if name not in stated.kinds]
     if missing:
         raise SettingsError(
-            f"--attributes names {missing}, which the log lacks; its additional columns are "
-            f"{additional}. Mend the names."
+            f"--attributes names {sorted(missing)}, which the log lacks; its additional columns "
+            f"are {list(stated.kinds)}. Mend the names."
         )
-    known = log.upto(train_until - 1)
     levels = {
-        name: _levels(known.columns[column])
+        name: _most_frequent(stated, column)
         for name, column in CATEGORY_COLUMNS.items()
-        if column in known.columns
+        if column in stated.names
     }
-    seen = np.unique(known.invoice[known.of_invoice])
-    companies = known.invoice_keys["company"].iloc[seen].unique()
-    levels["company"] = tuple(sorted(str(c) for c in companies))[:MOST_LEVELS]
-    activities = pd.Series(known.activity).value_counts().index[:MOST_LEVELS]
-    levels["last_activity"] = tuple(known.activities[i] for i in activities)
-    levels["previous_activity"] = levels["last_activity"]
+    levels["company"] = tuple(sorted(stated.companies))[:MOST_LEVELS]
+    levels["last_activity"] = levels["previous_activity"] = _most_frequent(stated, "")
     chosen: dict[str, str] = {}
     left_out: dict[str, str] = {}
-    for name in additional:
-        reason = _why_not(name, known)
-        if name in set(without):
+    for name, kind in stated.kinds.items():
+        reason = _why_not(name, stated)
+        if name in without:
             reason = "excluded with --attributes"
-        elif only and name not in set(only):
+        elif only and name not in only:
             reason = "not named in --attributes"
         if reason:
             left_out[name] = reason
             continue
-        chosen[name] = known.columns[name].kind
-        if chosen[name] == "level":
-            levels[name] = _levels(known.columns[name])
+        chosen[name] = kind
+        if kind == "level":
+            levels[name] = _most_frequent(stated, name)
     return Encoding(levels, chosen, left_out)
 
 
-def _levels(column: Column) -> tuple[str, ...]:
-    codes = column.values[column.stated()]
-    frequent = pd.Series(codes).value_counts().index[:MOST_LEVELS]
-    return tuple(column.levels[i] for i in frequent)
+def _most_frequent(stated: Stated, name: str) -> tuple[str, ...]:
+    """Levels that have been stated, most frequent first, of equally frequent ones the first."""
+    counts = stated.counts[name]
+    frequent = np.argsort(-counts, kind="stable")[: min(MOST_LEVELS, int((counts > 0).sum()))]
+    return tuple(stated.names[name][i] for i in frequent)
 
 
-def _why_not(name: str, log: EventLog) -> str:
+def _why_not(name: str, stated: Stated) -> str:
     """Reason why an additional column cannot be a feature; empty if it can."""
-    column = log.columns[name]
     plain = "".join(letter for letter in name.lower() if letter.isalpha())
-    stated = column.stated()
+    kind, values = stated.kinds[name], stated.distinct.get(name, np.empty(0))
+    n_distinct = int((stated.counts[name] > 0).sum()) if kind == "level" else len(values)
     if plain in OUTCOME_NAMES:
         return "its name says that it is an outcome"
-    if not stated.any():
+    if not n_distinct:
         return "empty up to train_until"
-    values = column.values[stated]
-    distinct = len(pd.unique(values))
-    if distinct == 1:
+    if n_distinct == 1:
         return "the same on every row"
-    if column.kind == "level" and distinct > MOST_LEVELS:
-        return f"{distinct:,} levels, more than {MOST_LEVELS}"
-    if column.kind == "time" and not known_by(values.astype(np.int64), log.known_at[stated]).all():
-        ahead = int((values.astype(np.int64) > log.known_at[stated]).sum())
-        return f"a date later than its row's own time on {ahead:,} rows"
-    whole = column.kind == "number" and (values == np.floor(values)).all()
-    if whole and distinct > max(0.95 * len(pd.unique(log.invoice)), 50):
+    if kind == "level" and n_distinct > MOST_LEVELS:
+        return f"{n_distinct:,} levels, more than {MOST_LEVELS}"
+    if kind == "time" and stated.ahead[name]:
+        return f"a date later than its row's own time on {stated.ahead[name]:,} rows"
+    whole = kind == "number" and bool((values == np.floor(values.astype(np.float64))).all())
+    if whole and n_distinct > max(0.95 * stated.n_invoices, 50):
         return "an identifier: as many values as invoices"
     return ""
 
