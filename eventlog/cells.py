@@ -13,6 +13,7 @@ from eventlog.dates import Mask
 from eventlog.errors import DataError
 from eventlog.known import Ints
 from eventlog.log import Column, Scalar
+from eventlog.order import picked
 
 #: Texts that say nothing, in upper case.
 EMPTY_TEXTS = ("", "NULL", "NAN", "N/A", "-")
@@ -41,7 +42,13 @@ class Texts:
 
     def spread(self, per_value: NDArray[Scalar]) -> NDArray[Scalar]:
         """Give each row what belongs to its value."""
-        return per_value if self.code is None else per_value[self.code]
+        return per_value if self.code is None else picked(per_value, self.code)
+
+    def spread_mask(self, per_value: Mask) -> Mask:
+        """As `spread`, quick where the mask is empty, as that of unreadable cells mostly is."""
+        if self.code is None or per_value.any():
+            return self.spread(per_value)
+        return np.zeros(len(self.code), dtype=bool)
 
     def rows(self, where: Ints) -> NDArray[np.object_]:
         """Texts of some rows; "" where empty."""
@@ -72,9 +79,11 @@ def texts_of(column: pa.ChunkedArray, name: str, *, guarded: bool = False) -> Te
     DataError
         If the column holds lists, structures or bytes.
     """
-    texts = _as_text(column, name)
     code = None
-    if _repeats(texts):
+    if pa.types.is_dictionary(column.type):
+        coded = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        code, texts = coded.indices.to_numpy(), coded.dictionary
+    elif _repeats(texts := _as_text(column, name)):
         coded = texts.dictionary_encode(null_encoding="encode")
         code = coded.indices.to_numpy(zero_copy_only=False)
         texts = coded.dictionary
@@ -84,6 +93,19 @@ def texts_of(column: pa.ChunkedArray, name: str, *, guarded: bool = False) -> Te
     if guarded and pc.any(pc.starts_with(values, "'")).as_py():
         values = pc.replace_substring_regex(values, _GUARDED, r"\1")
     return Texts(values, code)
+
+
+def without_unused(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column whose levels, if it is coded, all stand on some row."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    coded = column.combine_chunks()
+    code, levels = coded.indices.to_numpy(), coded.dictionary
+    used = np.flatnonzero(np.bincount(code, minlength=len(levels)))
+    new = np.zeros(len(levels), dtype=np.int32)
+    new[used] = np.arange(len(used), dtype=np.int32)
+    levels = levels.take(pa.array(used))
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(picked(new, code)), levels)])
 
 
 def guard(texts: pa.Array) -> pa.Array:
@@ -134,11 +156,13 @@ def level_column(texts: Texts, *, ordered: bool = True) -> Column:
     Levels are sorted, or in order of appearance where that takes too long for nothing, as for
     invoice numbers.
     """
-    levels = pc.unique(texts.values.drop_null())
+    stated = texts.values.drop_null()
+    levels = pc.unique(stated)
     if ordered:
         levels = levels.take(pc.array_sort_indices(levels))
-    elif len(levels) == len(texts.values):
-        codes = np.arange(len(levels), dtype=np.int32)
+    elif len(levels) == len(stated):
+        valid = texts.values.is_valid().to_numpy(zero_copy_only=False)
+        codes = np.where(valid, np.cumsum(valid) - 1, -1).astype(np.int32)
         return Column("level", texts.spread(codes), tuple(levels.to_pylist()))
     code = pc.index_in(texts.values, value_set=levels).fill_null(-1)
     codes = code.to_numpy(zero_copy_only=False).astype(np.int32)
@@ -149,13 +173,13 @@ def compact(column: Column) -> Column:
     """The same level column without levels that no row has."""
     if column.kind != "level":
         return column
-    codes = column.values.astype(np.int64)
-    used = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(column.levels)))
+    codes = column.values.astype(np.int32, copy=False)
+    used = np.flatnonzero(np.bincount(codes + 1, minlength=len(column.levels) + 1)[1:])
     if len(used) == len(column.levels):
         return column
     new = np.full(len(column.levels) + 1, -1, dtype=np.int32)
     new[used] = np.arange(len(used))
-    return Column("level", new[codes], tuple(column.levels[place] for place in used))
+    return Column("level", picked(new, codes), tuple(column.levels[place] for place in used))
 
 
 def objects_of(column: Column) -> NDArray[np.object_]:

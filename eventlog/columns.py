@@ -123,19 +123,19 @@ def parse_attribute(
             return Parsed(Column("money", typed[0]), typed[1])
         texts = texts or texts_of(column, attribute.name, guarded=form.guarded)
         amounts, bad = parse_amounts(texts.values, form.decimal)
-        return Parsed(Column("money", texts.spread(amounts)), texts.spread(bad))
+        return Parsed(Column("money", texts.spread(amounts)), texts.spread_mask(bad))
     if attribute.kind == "number":
         if texts is None:
             return _typed_numbers(column)
         numbers, bad = parse_numbers(texts.values, form.decimal)
-        return Parsed(Column("number", texts.spread(numbers)), texts.spread(bad))
+        return Parsed(Column("number", texts.spread(numbers)), texts.spread_mask(bad))
     texts = texts or texts_of(column, attribute.name, guarded=form.guarded)
     none_bad = np.zeros(len(column), dtype=bool)
     if attribute.kind == "level":
         return Parsed(Column("number", texts.spread(first_integers(texts.values))), none_bad)
     if attribute.kind == "flag":
         flags, bad = parse_flags(texts.values)
-        return Parsed(level_column(replace(texts, values=flags)), texts.spread(bad))
+        return Parsed(level_column(replace(texts, values=flags)), texts.spread_mask(bad))
     if attribute.name == "CurrencyCode":
         texts = replace(texts, values=pc.utf8_upper(texts.values))
     return Parsed(level_column(texts, ordered=attribute.name != "InvoiceNumber"), none_bad)
@@ -158,7 +158,7 @@ def _moments(
     if found.ambiguous:
         raise _ambiguous(attribute.name, texts, found)
     return Parsed(
-        Column("time", texts.spread(found.values)), texts.spread(found.bad), found.day_first
+        Column("time", texts.spread(found.values)), texts.spread_mask(found.bad), found.day_first
     )
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
+from eventlog.coding import coded_cells
 from eventlog.errors import DataError, SettingsError
 from eventlog.known import Ints
 from eventlog.raw import Raw, named
@@ -73,15 +74,13 @@ def read_delimited(
     if not delimiter and mark != ",":
         notes.append(f"Columns are separated by {SPOKEN[mark]}s.")
     try:
-        table, misfits = _parsed(data, mark, _width(sample, mark), path.name)
+        header, columns, misfits = _split(data, mark, _width(sample, mark), path.name)
     except UnicodeDecodeError:
         data, note = _from_cp1252(data, encoding, path.name)
         notes.append(note)
-        table, misfits = _parsed(data, mark, _width(sample, mark), path.name)
-    _refuse_open_quote(table, misfits, data, path.name)
-    header = [str(column[0]) for column in table.columns]
-    names, cells, more = named(header, [c.slice(1) for c in table.columns], path.name)
-    total = len(table) - 1 + len(misfits)
+        header, columns, misfits = _split(data, mark, _width(sample, mark), path.name)
+    names, cells, more = named(header, columns, path.name)
+    total = len(columns[0]) + len(misfits)
     if not total:
         raise DataError(f"{path.name} holds only a header. Export it again with its rows.")
     odd = np.array([misfit.record - 2 for misfit in misfits], dtype=np.int64)
@@ -94,7 +93,7 @@ def read_delimited(
         unsplit=pd.DataFrame(
             {
                 "row": odd,
-                "reason": [_reason(misfit, table.num_columns) for misfit in misfits],
+                "reason": [_reason(misfit, len(columns)) for misfit in misfits],
                 "text": [misfit.text for misfit in misfits],
             }
         ),
@@ -208,6 +207,21 @@ def _delimiter_of(sample: str, known: frozenset[str]) -> str:
 
 def _width(sample: str, mark: str) -> int:
     return max(len(_first_record(sample, mark)), 1)
+
+
+def _split(
+    data: pa.Buffer, mark: str, width: int, name: str
+) -> tuple[list[str], list[pa.ChunkedArray], list[_Misfit]]:
+    """Header, columns and the records that do not fit.
+
+    Plain text comes out coded (`eventlog.coding`); Arrow splits whatever else there is.
+    """
+    if (coded := coded_cells(data, mark, width)) is not None:
+        return *coded, []
+    table, misfits = _parsed(data, mark, width, name)
+    _refuse_open_quote(table, misfits, data, name)
+    header = [str(column[0]) for column in table.columns]
+    return header, [column.slice(1) for column in table.columns], misfits
 
 
 def _parsed(data: pa.Buffer, mark: str, width: int, name: str) -> tuple[pa.Table, list[_Misfit]]:

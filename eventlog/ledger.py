@@ -176,7 +176,11 @@ def collections_status(states: NDArray[np.void]) -> NDArray[np.object_]:
 
 def ageing_bucket(states: NDArray[np.void], moment: Ints) -> NDArray[np.object_]:
     """Ageing bucket by due date at a moment; invoices without a due date have their own."""
-    days = days_overdue(states, moment)
+    return bucket_of_days(days_overdue(states, moment))
+
+
+def bucket_of_days(days: NDArray[np.float64]) -> NDArray[np.object_]:
+    """Ageing bucket of days overdue; NaN is "no due date"."""
     edges = np.searchsorted([1, 31, 61, 91], np.nan_to_num(days), side="right")
     names = np.array(BUCKETS, dtype=object)[edges]
     return np.where(np.isnan(days), NO_DUE_DATE, names)

@@ -16,11 +16,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
+import numba
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from eventlog.known import Codes, Ints, known_by, starts_of
+from eventlog.order import in_order, picked, side_by_side
 from eventlog.template import ATTRIBUTE_NAMED, DUE_DATE_PASSED, Role, role_of
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -231,21 +235,15 @@ def units(money: Ints) -> NDArray[np.float64]:
     return np.where(money == NONE, np.nan, money / MINOR)
 
 
-def _placed_in_day(moments: Ints, issuing: NDArray[np.bool_]) -> Ints:
-    """Put dates without a time at the start (issuing) or the end (all others) of their day."""
-    date_only = (moments % DAY == 0) & (moments != NONE)
-    placed: Ints = np.where(date_only & ~issuing, moments + END_OF_DAY, moments)
-    return placed
-
-
 def build_log(
     *,
-    invoice: pd.DataFrame,
-    customer: pd.DataFrame,
-    activity: pd.Series[str],
+    invoice: Column,
+    customer: Column,
+    activity: Column,
     event_time: Ints,
-    recorded_time: Ints,
+    recorded_time: Ints | None = None,
     columns: Mapping[str, Column],
+    company: Column | None = None,
     row: Ints | None = None,
     ends_at: int | None = None,
     has_customers: bool = True,
@@ -254,51 +252,62 @@ def build_log(
 
     Parameters
     ----------
-    invoice : DataFrame of shape (n_events,), columns company, invoice (text)
-        ``invoice`` empty ("") on events of a customer alone; ``company`` "" where none is stated.
-    customer : DataFrame of shape (n_events,), columns company, customer (text)
-        ``customer`` "" where the row does not say; the invoice's other rows then do. The customer
-        that an invoice's first known row states holds for all its rows.
-    activity : Series of str, shape (n_events,)
+    invoice : Column of levels, shape (n_events,)
+        Empty (-1) on events of a customer alone. An invoice is a (company, invoice) pair.
+    customer : Column of levels, shape (n_events,)
+        Empty where the row does not say; the invoice's other rows then do. The customer that an
+        invoice's first known row states holds for all its rows.
+    activity : Column of levels, shape (n_events,)
+        Stated on every row.
     event_time, recorded_time : ndarray of int64, shape (n_events,)
         Microseconds; `recorded_time` may hold `NONE`. Exact midnights are dates without a time.
     columns : mapping of str to Column
+    company : Column of levels, shape (n_events,), optional
+        Empty where none is stated.
     row : ndarray of int64, optional
+        Ascending.
     ends_at : int, optional
         Default: the last known time.
 
     Notes
     -----
-    "Payment Due Date Passed" rows are dropped here: the ledger calculates that event itself
-    (a stated one may have been made from an outcome).
+    Levels are distinct texts in any order. "Payment Due Date Passed" rows are dropped here: the
+    ledger calculates that event itself (a stated one may have been made from an outcome).
     """
-    n = len(activity)
+    n = len(activity.values)
     rows = np.arange(n, dtype=np.int64) if row is None else row
-    names = activity.astype(object).to_numpy()
-    keep = names != DUE_DATE_PASSED
-    if not keep.all():
+    if DUE_DATE_PASSED in activity.levels:
+        keep = activity.values != activity.levels.index(DUE_DATE_PASSED)
         return build_log(
-            invoice=invoice.loc[keep].reset_index(drop=True),
-            customer=customer.loc[keep].reset_index(drop=True),
-            activity=activity.loc[keep].reset_index(drop=True),
+            invoice=invoice.take(keep),
+            customer=customer.take(keep),
+            activity=replace(
+                activity.take(keep),
+                levels=tuple("" if x == DUE_DATE_PASSED else x for x in activity.levels),
+            ),
             event_time=event_time[keep],
-            recorded_time=recorded_time[keep],
+            recorded_time=None if recorded_time is None else recorded_time[keep],
             columns={name: column.take(keep) for name, column in columns.items()},
+            company=company.take(keep) if company else None,
             row=rows[keep],
             ends_at=ends_at,
             has_customers=has_customers,
         )
 
-    activity_code, activities = pd.factorize(names, sort=True)
+    activity_code, activities = _ranked(activity)
     roles = np.array([role_of(name) for name in activities], dtype=np.int8)
-    role = roles[activity_code] if n else np.empty(0, dtype=np.int8)
-    issuing = np.isin(role, (Role.GENERATED, Role.POSTED))
-    happened = _placed_in_day(event_time, issuing)
-    recorded = _placed_in_day(recorded_time, issuing)
-    known = np.maximum(happened, recorded)
+    issuing = np.isin(roles, (Role.GENERATED, Role.POSTED))
+    recorded = np.empty(0, dtype=np.int64) if recorded_time is None else recorded_time
+    happened, known = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    _place_in_day(activity_code, issuing, event_time, recorded, happened, known)
 
-    invoice_code, invoice_keys = _keys(invoice, "invoice")
-    customer_code, customer_keys = _keys(customer, "customer")
+    company_code, companies = (
+        _ranked(company) if company else (np.zeros(n, dtype=np.int32), np.array([""], dtype=object))
+    )
+    (invoice_code, invoice_keys), (customer_code, customer_keys) = side_by_side(
+        lambda named: _keys(company_code, companies, *named),
+        [(invoice, "invoice"), (customer, "customer")],
+    )
     owner = _first_stated(invoice_code, customer_code, known, len(invoice_keys))
     orphans = owner < 0
     if orphans.any():  # an invoice that never names a customer stands for its own
@@ -306,48 +315,85 @@ def build_log(
         own["customer"] = "invoice " + own["customer"]
         owner[orphans] = len(customer_keys) + np.arange(int(orphans.sum()))
         customer_keys = pd.concat([customer_keys, own], ignore_index=True)
-    customer_of_row = np.where(invoice_code >= 0, np.append(owner, -1)[invoice_code], customer_code)
 
     # Customers in key order, invoices side by side within their customer.
     order_of_invoices = np.argsort(owner, kind="stable")
-    new_code = np.empty(len(owner) + 1, dtype=np.int32)
+    owner = owner[order_of_invoices].astype(np.int32)
+    new_code = np.empty(len(owner), dtype=np.int32)
     new_code[order_of_invoices] = np.arange(len(owner), dtype=np.int32)
-    new_code[-1] = -1
-    invoice_code = new_code[invoice_code].astype(np.int64)
-    keys = (activity_code, role, happened, known, invoice_code, customer_of_row)
-    order = _untied(np.lexsort((rows, *keys)), keys, columns)
+    # Groups of events: of each customer those without an invoice, then its invoices. Group 0 has
+    # neither.
+    group_of_invoice = np.arange(len(owner), dtype=np.int32) + owner + 2
+    alone = (
+        np.searchsorted(owner, np.arange(len(customer_keys))) + np.arange(len(customer_keys)) + 1
+    )
+    invoice_of = np.full(len(owner) + len(customer_keys) + 1, -1, dtype=np.int32)
+    invoice_of[group_of_invoice] = np.arange(len(owner), dtype=np.int32)
+    customer_of = np.full(len(invoice_of), -1, dtype=np.int32)
+    customer_of[group_of_invoice] = owner
+    customer_of[alone] = np.arange(len(customer_keys), dtype=np.int32)
+    group = np.where(
+        invoice_code >= 0,
+        picked(np.append(group_of_invoice[new_code], 0).astype(np.int32), invoice_code),
+        picked(np.append(alone, 0).astype(np.int32), customer_code),
+    )
+    by_role = np.lexsort((np.arange(len(roles)), roles)).astype(np.int16)
+    rank = np.empty(len(roles), dtype=np.int16)
+    rank[by_role] = np.arange(len(roles), dtype=np.int16)
+    ordered = in_order(group, known, happened, picked(rank, activity_code), len(invoice_of))
+    order = _untied(ordered.rows, ordered.tied, columns)
 
+    names = list(columns)
+    taken = side_by_side(
+        lambda name: replace(columns[name], values=picked(columns[name].values, order)), names
+    )
     return EventLog(
-        invoice=_fixed(invoice_code[order].astype(np.int32)),
-        customer=_fixed(customer_of_row[order].astype(np.int32)),
-        activity=_fixed(activity_code[order].astype(np.int16)),
-        event_time=_fixed(happened[order]),
-        known_at=_fixed(known[order]),
-        row=_fixed(rows[order]),
-        columns={name: column.take(order) for name, column in columns.items()},
+        invoice=_fixed(picked(invoice_of, ordered.group)),
+        customer=_fixed(picked(customer_of, ordered.group)),
+        activity=_fixed(picked(by_role, ordered.rank)),
+        event_time=_fixed(ordered.happened),
+        known_at=_fixed(ordered.known),
+        row=_fixed(picked(rows, order)),
+        columns=dict(zip(names, taken, strict=True)),
         activities=tuple(str(name) for name in activities),
         invoice_keys=invoice_keys.iloc[order_of_invoices].reset_index(drop=True),
-        invoice_customer=_fixed(owner[order_of_invoices].astype(np.int32)),
+        invoice_customer=_fixed(owner),
         customer_keys=customer_keys.reset_index(drop=True),
         ends_at=int(known.max()) if ends_at is None else ends_at,
         has_customers=has_customers,
     )
 
 
-def _untied(
-    order: NDArray[np.intp], keys: tuple[NDArray[np.generic], ...], columns: Mapping[str, Column]
-) -> NDArray[np.intp]:
-    """The order, rows with equal keys by what their columns state instead of by their place."""
-    tied = np.ones(max(len(order) - 1, 0), dtype=bool)
-    for key in keys:
-        ranked = key[order]
-        tied &= ranked[1:] == ranked[:-1]
-    places = np.flatnonzero(np.append(tied, False) | np.append(False, tied))
+@numba.njit(cache=True, nogil=True)
+def _place_in_day(
+    activity: Codes,
+    issuing: NDArray[np.bool_],
+    event_time: Ints,
+    recorded_time: Ints,
+    happened: Ints,
+    known: Ints,
+) -> None:  # pragma: no cover - compiled
+    """Put dates without a time at the start (issuing) or the end (all others) of their day."""
+    for i in range(len(activity)):
+        end = 0 if issuing[activity[i]] else END_OF_DAY
+        moment = event_time[i]
+        happened[i] = moment + end if moment % DAY == 0 and moment != NONE else moment
+        known[i] = happened[i]
+        if len(recorded_time):
+            moment = recorded_time[i]
+            if moment % DAY == 0 and moment != NONE:
+                moment += end
+            known[i] = max(known[i], moment)
+
+
+def _untied(order: Ints, tied: NDArray[np.bool_], columns: Mapping[str, Column]) -> Ints:
+    """The order, tied rows by what their columns state instead of by their place."""
+    places = np.flatnonzero(tied | np.append(tied[1:], False))
     if len(places):
-        rows = order[places]
+        rows, run = order[places], np.cumsum(~tied[places])
         names = sorted(columns, key=lambda name: (name not in ATTRIBUTE_NAMED, name), reverse=True)
         stated = [columns[name].values[rows] for name in names]
-        order[places] = rows[np.lexsort((*stated, *(key[rows] for key in keys)))]
+        order[places] = rows[np.lexsort((*stated, run))]
     return order
 
 
@@ -356,32 +402,65 @@ def _fixed(values: NDArray[Scalar]) -> NDArray[Scalar]:
     return values
 
 
-def _keys(pairs: pd.DataFrame, name: str) -> tuple[NDArray[np.int64], pd.DataFrame]:
+def _ranked(column: Column) -> tuple[Codes, NDArray[np.object_]]:
+    """Codes into the sorted levels that some row has, and those; "" stands for no level."""
+    codes = column.values.astype(np.int32, copy=False)
+    levels = np.array([*column.levels, ""], dtype=object)
+    used = np.flatnonzero(np.bincount(codes + 1, minlength=len(levels))) - 1
+    used = used[np.argsort(levels[used], kind="stable")]
+    rank = np.zeros(len(levels), dtype=np.int32)
+    rank[used] = np.arange(len(used), dtype=np.int32)
+    return picked(rank, codes), levels[used]
+
+
+def _keys(
+    company: Codes, companies: NDArray[np.object_], column: Column, name: str
+) -> tuple[Codes, pd.DataFrame]:
     """Codes of (company, name) pairs, sorted, and the pairs; -1 where the name is empty."""
-    company, companies = pd.factorize(pairs["company"].to_numpy(dtype=object), sort=True)
-    value, values = pd.factorize(pairs[name].to_numpy(dtype=object), sort=True)
-    joint = company.astype(np.int64) * max(len(values), 1) + value
-    if len(values) and (empty := np.flatnonzero(values == "")).size:
-        joint = np.where(value == empty[0], -1, joint)
-    present = np.unique(joint[joint >= 0])
-    code = np.where(joint >= 0, np.searchsorted(present, joint), -1)
-    keys = pd.DataFrame(
-        {
-            "company": companies[present // max(len(values), 1)],
-            name: values[present % max(len(values), 1)],
-        }
-    )
-    return code, keys
+    levels = pa.array(column.levels, pa.large_string())
+    by_text = pc.array_sort_indices(levels).to_numpy().astype(np.int64)
+    rank = np.empty(len(levels) + 1, dtype=np.int64)
+    rank[by_text] = np.arange(len(levels))
+    rank[-1] = -1
+    n_levels = max(len(levels), 1)
+    joint = np.empty(len(company), dtype=np.int64)
+    _join(company, column.values.astype(np.int32, copy=False), rank, n_levels, joint)
+    room = len(companies) * n_levels
+    if room <= 4 * len(joint):  # marking what occurs is quicker than sorting it
+        occurs = np.zeros(room + 1, dtype=bool)
+        occurs[joint] = True
+        present = np.flatnonzero(occurs[:room])
+        code_of = np.full(room + 1, -1, dtype=np.int32)
+        code_of[present] = np.arange(len(present), dtype=np.int32)
+        code = picked(code_of, joint)
+    else:
+        present = np.unique(joint[joint >= 0])
+        found = np.searchsorted(present, joint).astype(np.int32)
+        code = np.where(joint >= 0, found, np.int32(-1))
+    texts = levels.take(pa.array(by_text[present % n_levels]))
+    names = texts.to_pandas() if len(texts) else np.empty(0, dtype=object)
+    return code, pd.DataFrame({"company": companies[present // n_levels], name: names})
 
 
+@numba.njit(cache=True, nogil=True)
+def _join(
+    company: Codes, code: Codes, rank: Ints, n_levels: int, joint: Ints
+) -> None:  # pragma: no cover - compiled
+    for i in range(len(code)):
+        joint[i] = np.int64(company[i]) * n_levels + rank[code[i]] if code[i] >= 0 else -1
+
+
+@numba.njit(cache=True, nogil=True)
 def _first_stated(
-    invoice: NDArray[np.int64], customer: NDArray[np.int64], known: Ints, n_invoices: int
-) -> NDArray[np.int64]:
+    invoice: Codes, customer: Codes, known: Ints, n_invoices: int
+) -> Ints:  # pragma: no cover - compiled
     """Customer on the first known row of each invoice that states one; -1 if none does."""
     owner = np.full(n_invoices, -1, dtype=np.int64)
-    rows = np.flatnonzero((invoice >= 0) & (customer >= 0))
-    owner[invoice[rows]] = customer[rows]
-    if (owner[invoice[rows]] != customer[rows]).any():
-        rows = rows[np.lexsort((customer[rows], known[rows]))[::-1]]
-        owner[invoice[rows]] = customer[rows]
+    since = np.empty(n_invoices, dtype=np.int64)
+    for row in range(len(invoice)):
+        i, c = invoice[row], customer[row]
+        if i >= 0 and c >= 0:
+            earlier = owner[i] < 0 or known[row] < since[i]
+            if earlier or (known[row] == since[i] and c < owner[i]):
+                owner[i], since[i] = c, known[row]
     return owner

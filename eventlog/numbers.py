@@ -22,6 +22,8 @@ LIMIT = 10**13
 #: Whole numbers of more digits are identifiers; float64 would not hold them.
 _DIGITS = 15
 _TRIED = 100
+#: Values that are asked for their decimal mark where only one mark is possible.
+_SHOWING = 1000
 
 _CODES = (
     "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN "
@@ -71,6 +73,26 @@ def decimal_mark(columns: Iterable[pa.LargeStringArray]) -> Decimal | None:
         "." where no value has a mark at all; None where values such as 1.234 could be read either
         way and no other value decides.
     """
+    columns = list(columns)
+    if not any(_may_be_commas(texts) for texts in columns):
+        votes, _ = _votes(texts.slice(0, _SHOWING) for texts in columns)
+        if votes["."]:
+            return "."
+    votes, open_values = _votes(columns)
+    if votes["."] == votes[","]:
+        return None if votes["."] or open_values else "."
+    return "." if votes["."] > votes[","] else ","
+
+
+def _may_be_commas(texts: pa.LargeStringArray) -> bool:
+    """Whether some value may show a decimal comma: it has a comma or two points."""
+    if pc.any(pc.match_substring(texts, ",")).as_py():
+        return True
+    return (pc.max(pc.count_substring(texts, ".")).as_py() or 0) > 1
+
+
+def _votes(columns: Iterable[pa.LargeStringArray]) -> tuple[dict[str, int], bool]:
+    """How many values show each mark, and whether some could have either."""
     votes = {".": 0, ",": 0}
     open_values = False
     for texts in columns:
@@ -88,9 +110,7 @@ def decimal_mark(columns: Iterable[pa.LargeStringArray]) -> Decimal | None:
             )
             votes[mark] += pc.sum(pc.match_substring_regex(core, shows)).as_py() or 0
         open_values |= bool(pc.any(pc.match_substring_regex(core, r"^[0-9]+[.,][0-9]+$")).as_py())
-    if votes["."] == votes[","]:
-        return None if votes["."] or open_values else "."
-    return "." if votes["."] > votes[","] else ","
+    return votes, open_values
 
 
 def parse_amounts(texts: pa.LargeStringArray, decimal: Decimal) -> tuple[Ints, Mask]:
@@ -186,7 +206,7 @@ def _quick_amounts(texts: pa.LargeStringArray, decimal: Decimal) -> tuple[Ints, 
         texts = pc.replace_substring(texts, ",", ".", max_replacements=1)
     longest = pc.max(pc.binary_length(texts)).as_py() or 0
     # Longer texts and powers of ten can overflow the cast, which does not say so.
-    if longest > 20 or pc.any(pc.match_substring(texts, "e", ignore_case=True)).as_py():
+    if longest > 20 or any(pc.any(pc.match_substring(texts, e)).as_py() for e in "eE"):
         return None
     try:
         # Every failing cell is costly, so a few are tried first.

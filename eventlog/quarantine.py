@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from eventlog.dates import Mask
 from eventlog.known import Ints
-from eventlog.raw import Raw
+from eventlog.raw import Raw, plain
 
 _LONGEST = 60
 UNSPLIT = "unsplit line"
@@ -80,7 +80,7 @@ def quarantine_of(raw: Raw, faults: Faults, excused: Mask) -> pd.DataFrame:
     rows = np.flatnonzero(faults.mask & ~excused)
     taken = pa.array(rows)
     own = {
-        f"{name} (file)" if name in ("line", "reason", UNSPLIT) else name: column.take(taken)
+        f"{name} (file)" if name in ("line", "reason", UNSPLIT) else name: plain(column.take(taken))
         for name, column in zip(raw.names, raw.cells, strict=True)
     }
     split = pd.DataFrame(

@@ -27,7 +27,8 @@ class Raw:
     names : tuple of str
         Column names as the source has them, trimmed, distinct.
     cells : tuple of pyarrow.ChunkedArray, each of shape (n_rows,)
-        Text (large_string) or typed cells, in the order of `names`.
+        Text (large_string), coded texts (dictionary of int32 and large_string) or typed cells, in
+        the order of `names`.
     row : ndarray of int64, shape (n_rows,)
         Number of the data row, the first being 0; rows that could not be split count.
     lines : callable
@@ -102,9 +103,20 @@ def named(
 
 
 def _is_blank(column: pa.ChunkedArray) -> bool:
+    if pa.types.is_dictionary(column.type):
+        column = pa.chunked_array([part.dictionary for part in column.chunks])
     if pa.types.is_large_string(column.type) or pa.types.is_string(column.type):
         return not any(text and text.strip() for text in column.unique().to_pylist())
     return column.null_count == len(column)
+
+
+def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Coded cells as the values they stand for; all texts of one type."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_string(column.type) or pa.types.is_string_view(column.type):
+        return column.cast(pa.large_string())
+    return column
 
 
 def numbered(rows: Ints) -> Ints:

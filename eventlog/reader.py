@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from eventlog.cells import compact, level_column, objects_of, texts_of
+from eventlog.cells import compact, level_column, texts_of, without_unused
 from eventlog.columns import Form, Parsed, additional_column
 from eventlog.dates import Mask
 from eventlog.errors import DataError
@@ -25,6 +25,7 @@ from eventlog.known import Ints
 from eventlog.log import DAY, NONE, Column, EventLog, build_log
 from eventlog.mapping import Mapping, match_columns, read_mapping
 from eventlog.notes import notes_on_keys, notes_on_levels, notes_on_rows
+from eventlog.order import picked, side_by_side
 from eventlog.parsing import parse_columns
 from eventlog.quarantine import Faults, quarantine_of
 from eventlog.raw import Raw
@@ -189,7 +190,7 @@ def _log_of(
     customers, fallen_back = customers_of(parsed, len(raw))
     faults = Faults(len(raw))
     add_faults(faults, raw, places, parsed)
-    add_missing_invoices(faults, parsed["InvoiceNumber"].column, activities, customers != "")
+    add_missing_invoices(faults, parsed["InvoiceNumber"].column, activities, customers.stated())
     turned = 0
     if "PaymentAmount" in parsed:
         parsed["PaymentAmount"], turned = settle_signs(
@@ -274,7 +275,7 @@ def _built(
     places: dict[str, int],
     parsed: dict[str, Parsed],
     activities: Activities,
-    customers: np.ndarray,
+    customers: Column,
     keep: Mask,
     form: Form,
 ) -> EventLog:
@@ -283,42 +284,33 @@ def _built(
     kept = np.arange(len(keep)) if everything else np.flatnonzero(keep)
 
     def part(column: Column) -> Column:
-        return column if everything else compact(column.take(kept))
+        if everything:
+            return column
+        return compact(replace(column, values=picked(column.values, kept)))
 
-    def objects(texts: np.ndarray) -> pd.Series:
-        return pd.Series(texts if everything else texts[kept], dtype=object)
-
-    columns = {
-        name: part(parsed[name].column)
-        for name in ATTRIBUTE_NAMED
-        if name in parsed and name not in CONSUMED
-    }
+    recorded = parsed.get("RecordedTime")
+    shown = [name for name in ATTRIBUTE_NAMED if name in parsed and name not in CONSUMED]
+    columns = dict(
+        zip(shown, side_by_side(lambda name: part(parsed[name].column), shown), strict=True)
+    )
     columns |= _level_texts(raw, places, columns.get("DunningLevel"), kept)
     mask = pa.array(keep)
-    for place, (name, cells) in enumerate(zip(raw.names, raw.cells, strict=True)):
-        if place not in places.values():
-            chosen = cells if everything else cells.filter(mask)
-            columns[name] = additional_column(name, chosen, form, raw.kinds.get(name))
 
-    company = objects(
-        objects_of(parsed["CompanyCode"].column)
-        if "CompanyCode" in parsed
-        else np.full(len(keep), "", dtype=object)
-    )
-    recorded = (
-        _ints(parsed["RecordedTime"].column)[kept]
-        if "RecordedTime" in parsed
-        else np.full(len(kept), NONE, dtype=np.int64)
-    )
+    def additional(place: int) -> Column:
+        cells = raw.cells[place] if everything else without_unused(raw.cells[place].filter(mask))
+        return additional_column(raw.names[place], cells, form, raw.kinds.get(raw.names[place]))
+
+    others = [place for place in range(len(raw.names)) if place not in places.values()]
+    for place, column in zip(others, side_by_side(additional, others), strict=True):
+        columns[raw.names[place]] = column
     return build_log(
-        invoice=pd.DataFrame(
-            {"company": company, "invoice": objects(objects_of(parsed["InvoiceNumber"].column))}
-        ),
-        customer=pd.DataFrame({"company": company, "customer": objects(customers)}),
-        activity=objects(objects_of(activities.column)),
-        event_time=_ints(parsed["EventTime"].column)[kept],
-        recorded_time=recorded,
+        invoice=part(parsed["InvoiceNumber"].column),
+        customer=part(customers),
+        activity=part(activities.column),
+        event_time=_ints(part(parsed["EventTime"].column)),
+        recorded_time=_ints(part(recorded.column)) if recorded else None,
         columns=columns,
+        company=part(parsed["CompanyCode"].column) if "CompanyCode" in parsed else None,
         row=raw.row[kept],
         has_customers="CustomerAccount" in places or "CustomerName" in places,
     )
@@ -334,7 +326,7 @@ def _level_texts(
     texts = texts_of(cells, "DunningLevel", guarded=raw.guarded)
     if not (texts.stated() & ~levels.stated()).any():
         return {}
-    return {"DunningLevelText": level_column(texts)}
+    return {"DunningLevelText": compact(level_column(texts))}
 
 
 def _ended(log: EventLog, updated: Parsed | None, usable: Mask) -> tuple[EventLog, list[str]]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eventlog.cells import objects_of
 from eventlog.columns import EXPECTED, Parsed
 from eventlog.dates import Mask
 from eventlog.errors import DataError
 from eventlog.log import NONE, Column
 from eventlog.mapping import Mapping as NameMapping
 from eventlog.mapping import match_activities
+from eventlog.order import picked
 from eventlog.quarantine import Faults
 from eventlog.raw import Raw
 from eventlog.template import ACTIVITY_NAMED, ATTRIBUTE_NAMED, DUE_DATE_PASSED, Role, role_of
@@ -48,7 +48,7 @@ class Activities:
 
     def where(self, fits: list[bool]) -> Mask:
         """Rows whose activity fits, given the answer for each level; False where empty."""
-        return np.array([*fits, False], dtype=bool)[self.column.values.astype(np.int32)]
+        return picked(np.array([*fits, False]), self.column.values)
 
     @property
     def calculated(self) -> Mask:
@@ -71,32 +71,44 @@ def activities_of(written: Column, mapping: NameMapping) -> Activities:
             f"'ActivityName' has {len(levels):,} different values, more than "
             f"{_MOST_ACTIVITIES:,}. Map it to the column that says what happened."
         )
-    codes = written.values.astype(np.int32)
-    matched = np.append(place, -1).astype(np.int32)[codes]
-    changed = np.append(names != np.array(written.levels, dtype=object), False)[codes]
+    codes = written.values
+    matched = picked(np.append(place, -1).astype(np.int32), codes)
+    changed = picked(np.append(names != np.array(written.levels, dtype=object), False), codes)
     return Activities(Column("level", matched, tuple(levels)), int(changed.sum()))
 
 
-def customers_of(parsed: Mapping[str, Parsed], n_rows: int) -> tuple[np.ndarray, int]:
-    """The customer each row names: its account, else its name, else "".
+def customers_of(parsed: Mapping[str, Parsed], n_rows: int) -> tuple[Column, int]:
+    """The customer each row names: its account, else its name.
 
     Returns
     -------
-    customers : ndarray of str objects, shape (n_rows,)
+    customers : Column of levels, shape (n_rows,)
     fallen_back : int
         Rows without an account, although the source has accounts, whose name is used.
     """
     account, name = parsed.get("CustomerAccount"), parsed.get("CustomerName")
     if account is None or name is None:
         one = account or name
-        nobody = np.full(n_rows, "", dtype=object)
-        return (nobody if one is None else objects_of(one.column)), 0
-    unnumbered = account.column.values.astype(np.int32) < 0
-    fallen_back = int((unnumbered & name.column.stated()).sum())
-    accounts = objects_of(account.column)
-    if fallen_back:
-        accounts = np.where(unnumbered, objects_of(name.column), accounts)
-    return accounts, fallen_back
+        return one.column if one else nowhere(n_rows), 0
+    numbered = account.column.stated()
+    fallen_back = int((~numbered & name.column.stated()).sum())
+    if not fallen_back:
+        return account.column, 0
+    levels, place = np.unique(
+        np.array([*account.column.levels, *name.column.levels], dtype=object), return_inverse=True
+    )
+    codes = np.append(place, -1).astype(np.int32)
+    by_account = picked(codes, account.column.values)
+    own = np.append(codes[len(account.column.levels) :], -1).astype(np.int32)
+    by_name = picked(own, name.column.values)
+    return Column(
+        "level", np.where(numbered, by_account, by_name), tuple(levels.tolist())
+    ), fallen_back
+
+
+def nowhere(n_rows: int) -> Column:
+    """A column of levels that states nothing."""
+    return Column("level", np.full(n_rows, -1, dtype=np.int32))
 
 
 def add_faults(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -25,7 +26,6 @@ TOTALLED = ("InvoiceAmount", "PaymentAmount")
 #: How the customer of an invoice that names none is called: this and its number.
 UNNAMED = "invoice "
 _SHOWN = 20
-_LOW_BITS = (1 << 22) - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,14 +204,23 @@ def _codes(currency: Column | None, n_rows: int) -> tuple[Ints, list[str]]:
 
 
 def _sums(amounts: Ints, code: Ints, n_codes: int) -> list[decimal.Decimal]:
-    """Exact sums by code: 22 bits at a time, so that no part outgrows what float64 holds."""
-    money = np.where(amounts == NONE, 0, amounts)
-    sums = [0] * n_codes
-    for shift in (0, 22, 44):
-        part = (money >> shift) & _LOW_BITS if shift < 44 else money >> shift
-        added = np.bincount(code, weights=part.astype(np.float64), minlength=n_codes)
-        sums = [total + (int(more) << shift) for total, more in zip(sums, added, strict=True)]
-    return [decimal.Decimal(total) / MINOR for total in sums]
+    """Exact sums by code, however large they grow."""
+    high, low = _halves(amounts, code, n_codes)
+    sums = zip(high.tolist(), low.tolist(), strict=True)
+    return [decimal.Decimal((above << 32) + below) / MINOR for above, below in sums]
+
+
+@numba.njit(cache=True, nogil=True)
+def _halves(
+    amounts: Ints, code: Ints, n_codes: int
+) -> tuple[Ints, Ints]:  # pragma: no cover - compiled
+    """Sums of the upper and the lower 32 bits, neither of which can outgrow an int64."""
+    high, low = np.zeros(n_codes, dtype=np.int64), np.zeros(n_codes, dtype=np.int64)
+    for i in range(len(amounts)):
+        if amounts[i] != NONE:
+            high[code[i]] += amounts[i] >> 32
+            low[code[i]] += amounts[i] & 0xFFFFFFFF
+    return high, low
 
 
 def activity_counts(log: EventLog) -> tuple[dict[str, int], dict[str, int]]:
@@ -245,8 +254,10 @@ def unnamed_customers(log: EventLog) -> Mask:
     `eventlog.log.build_log` puts them last and names them after their invoice.
     """
     names = log.customer_keys["customer"].to_numpy(dtype=object)
-    own = np.full(len(names), "", dtype=object)
-    own[log.invoice_customer] = log.invoice_keys["invoice"].to_numpy(dtype=object)
+    last = np.full(len(names), -1, dtype=np.int64)
+    last[log.invoice_customer] = np.arange(log.n_invoices)
+    own = np.append(log.invoice_keys["invoice"].iloc[last[last >= 0]].to_numpy(dtype=object), "")
+    own = own[np.where(last >= 0, np.cumsum(last >= 0) - 1, -1)]
     several = np.bincount(log.invoice_customer, minlength=len(names)) != 1
     others = np.flatnonzero(several | (names != UNNAMED + own))
     unnamed = np.zeros(len(names), dtype=bool)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from eventlog.errors import DataError, NotFoundError, SettingsError
 from eventlog.known import Ints
 from eventlog.mapping import folded
-from eventlog.raw import Raw, named, numbered, typed_objects
+from eventlog.raw import Raw, named, numbered, plain, typed_objects
 from eventlog.template import ATTRIBUTES
 
 #: Key of a Parquet field's metadata under which `eventlog.writer` states the column's kind.
@@ -81,7 +81,7 @@ def of_arrow(table: pa.Table, name: str) -> Raw:
     """An Arrow table as a source; a kind that a field's metadata states is kept."""
     if not len(table):
         raise DataError(f"{name} has no rows. Export it again with its rows.")
-    cells = [_decoded(column) for column in table.columns]
+    cells = [plain(column) for column in table.columns]
     names, kept, notes = named(table.column_names, cells, name)
     kinds = {
         field.name.strip(): field.metadata[KIND_KEY].decode("utf-8", "replace")
@@ -90,15 +90,6 @@ def of_arrow(table: pa.Table, name: str) -> Raw:
     }
     row = np.arange(len(table))
     return Raw(name, names, kept, row, numbered, notes=tuple(notes), kinds=kinds)
-
-
-def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Coded cells as the values they stand for; all texts of one type."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_string(column.type) or pa.types.is_string_view(column.type):
-        return column.cast(pa.large_string())
-    return column
 
 
 def of_frame(frame: pd.DataFrame, name: str = "The table") -> Raw:
@@ -135,7 +126,7 @@ def _column(values: pd.Series) -> pa.ChunkedArray:
             f"'{values.name}' holds {values.dtype}, which is neither text, number nor time. "
             "Convert it to text."
         ) from error
-    return _decoded(column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column]))
+    return plain(column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column]))
 
 
 def read_sheet(path: Path, sheet: str | None) -> Raw:

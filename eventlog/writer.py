@@ -138,6 +138,10 @@ def read_customers(path: str | Path, company: str, customer: str) -> EventLog:
             "write it again with write_log."
         )
     whose = _of_customer(key if key in names else None, customer)
+    if {"CustomerAccount", "CustomerName"} <= names and whose is not None:
+        # Of several files, one whose names are its accounts states the names alone.
+        unnamed = arrow_dataset.field("CustomerAccount").is_null()
+        whose |= unnamed & (arrow_dataset.field("CustomerName") == customer)
     if whose is not None and "CompanyCode" in names:
         stated = arrow_dataset.field("CompanyCode")
         whose &= (stated == company) if company else stated.is_null()

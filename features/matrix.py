@@ -8,6 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from eventlog.known import Ints
 from eventlog.ledger import keep_ledger
 from eventlog.log import EventLog
 from eventlog.policy import Policy
@@ -19,8 +20,15 @@ from features.catalogue import FEATURES
 from features.customer import customer_features
 from features.due_calendar import calendar_features
 from features.invoice import invoice_features
-from features.peers import Outcomes, PeerRecord, add_up, count_outcomes, peer_features
-from features.snapshots import Snapshots
+from features.peers import (
+    Outcomes,
+    PeerRecord,
+    count_outcomes,
+    peer_features,
+    record_of,
+    sum_outcomes,
+)
+from features.snapshots import NO_SNAPSHOTS, Snapshots
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,7 @@ def build_matrix(
     policy: Policy,
     rates: Rates,
     *,
+    record: PeerRecord | None = None,
     threads: int = 0,
 ) -> Matrix:
     """Compute every feature of every snapshot from what was known at its cutoff.
@@ -73,6 +82,8 @@ def build_matrix(
     policy : Policy
         The ledger's, under which balances are kept.
     rates : Rates
+    record : PeerRecord, optional
+        What happened in each group by each cutoff, where the log is only a part of the whole.
     threads : int
         Blocks of customers that are worked on at once; 0 means one a core.
 
@@ -82,7 +93,8 @@ def build_matrix(
     """
     columns = columns_of(encoding)
     values = np.empty((len(snapshots), len(columns)), dtype=np.float32)
-    record = peer_record(log, snapshots, policy, rates, threads=threads)
+    if record is None:
+        record = peer_record(log, np.unique(snapshots.cutoff), policy, rates, threads=threads)
 
     def fill(block: Block) -> None:
         seen = look_at(block, policy, rates)
@@ -94,17 +106,21 @@ def build_matrix(
 
 
 def peer_record(
-    log: EventLog, snapshots: Snapshots, policy: Policy, rates: Rates, *, threads: int = 0
+    log: EventLog, cutoffs: Ints, policy: Policy, rates: Rates, *, threads: int = 0
 ) -> PeerRecord:
-    """Count the outcomes of all groups up to each cutoff of the snapshots."""
-    cutoffs = np.unique(snapshots.cutoff)
-    nobody = Snapshots(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
+    """Count the outcomes of all groups up to each cutoff."""
+    return record_of(outcomes_of(log, cutoffs, policy, rates, threads=threads), log, cutoffs)
+
+
+def outcomes_of(
+    log: EventLog, cutoffs: Ints, policy: Policy, rates: Rates, *, threads: int = 0
+) -> Outcomes:
+    """The outcomes of a log, or of a part of one."""
 
     def count(block: Block) -> Outcomes:
         return count_outcomes(look_at(block, policy, rates), cutoffs)
 
-    counted = in_parallel(count, blocks_of(log, nobody), threads)
-    return add_up(counted, cutoffs, log)
+    return sum_outcomes(in_parallel(count, blocks_of(log, NO_SNAPSHOTS), threads))
 
 
 def look_at(block: Block, policy: Policy, rates: Rates) -> AsOf:
@@ -113,7 +129,7 @@ def look_at(block: Block, policy: Policy, rates: Rates) -> AsOf:
 
 
 def features_of(seen: AsOf, encoding: Encoding, record: PeerRecord) -> NDArray[np.float32]:
-    """Every feature of the snapshots looked at, column by column, shape (n_columns, n_snapshots)."""
+    """Every feature of the snapshots, column by column, shape (n_columns, n_snapshots)."""
     found = invoice_features(seen, encoding)
     found |= calendar_features(seen)
     found |= peer_features(seen, record)

@@ -11,7 +11,7 @@ a wave of late payment, was over-predicted almost fourfold.)
 These are the only features of an invoice that need other customers' events, and all they need is a
 small table: of every group, how many cases were decided and how many were hit by each cutoff. So
 each part of the log counts its own outcomes (`count_outcomes`), the counts are added up
-(`add_up`), and each part reads its snapshots' rates from the sum.
+(`sum_outcomes`), and each part reads its snapshots' rates from the sum (`record_of`).
 """
 
 from __future__ import annotations
@@ -104,11 +104,21 @@ def count_outcomes(seen: AsOf, cutoffs: Ints) -> Outcomes:
     return _summed(pairs)
 
 
-def add_up(parts: Iterable[Outcomes], cutoffs: Ints, log: EventLog) -> PeerRecord:
-    """The record of the whole from the counts of its parts."""
-    whole = _summed([(part.group, part.cutoff, part.counts) for part in parts])
-    facts = sort_facts(whole.group, whole.cutoff, _first_groups(log)[-1])
-    return PeerRecord(cutoffs, facts, running_totals(facts, whole.counts))
+def sum_outcomes(parts: Iterable[Outcomes]) -> Outcomes:
+    """The counts of the whole from those of its parts."""
+    return _summed([(part.group, part.cutoff, part.counts) for part in parts])
+
+
+def record_of(outcomes: Outcomes, log: EventLog, cutoffs: Ints) -> PeerRecord:
+    """The counts of a whole log as a record that can be read at its cutoffs.
+
+    Parameters
+    ----------
+    log : EventLog
+        The log or any part of it: all have the same levels.
+    """
+    facts = sort_facts(outcomes.group, outcomes.cutoff, _first_groups(log)[-1])
+    return PeerRecord(cutoffs, facts, running_totals(facts, outcomes.counts))
 
 
 def _summed(pairs: list[tuple[Codes, Ints, Ints]]) -> Outcomes:

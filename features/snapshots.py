@@ -41,6 +41,10 @@ class Snapshots:
         return Snapshots(self.invoice[rows], self.cutoff[rows])
 
 
+#: None at all.
+NO_SNAPSHOTS = Snapshots(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64))
+
+
 def at_posting(log: EventLog, ledger: Ledger) -> Snapshots:
     """Each invoice at the moment it was first posted; generated, in a log without postings."""
     steps = ledger.steps

@@ -7,6 +7,7 @@ days, and scaled by how the customer's own late cases compare, shrunk to the who
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,43 +29,87 @@ WITHOUT_CASES = 30.0
 
 
 @dataclass(frozen=True)
-class PastCases:
-    """Late invoices that were paid.
+class LateCases:
+    """Late invoices that were paid, counted by days from due date to payment; parts add up.
 
     Attributes
     ----------
-    days : ndarray of float64, shape (n_cases,)
-        Days from due date to payment, sorted.
-    total : ndarray of float64, shape (n_cases + 1,)
-        Running sum of `days`, a zero in front.
+    days : ndarray of float64, shape (n_days,)
+        Whole days, sorted, each once.
+    count : ndarray of int64, shape (n_days,)
+    """
+
+    days: Floats
+    count: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class PastCases:
+    """Late invoices that were paid, and how each customer's compare.
+
+    Attributes
+    ----------
+    days : ndarray of float64, shape (n_days,)
+        Days from due date to payment, sorted, each once.
+    n_upto, total : ndarray, shape (n_days + 1,)
+        Running number of cases and running sum of their days, a zero in front.
     factor : ndarray of float64, shape (n_customers,)
         Mean of the customer's own cases over the mean of all, shrunk to 1.
     """
 
     days: Floats
+    n_upto: NDArray[np.int64]
     total: Floats
     factor: Floats
 
 
-def past_cases(log: EventLog, states: NDArray[np.void], policy: Policy) -> PastCases:
-    """Collect the cases known at a cutoff.
+def late_cases(states: NDArray[np.void], policy: Policy) -> LateCases:
+    """Count the cases among some invoices, by their states at a cutoff."""
+    late, overdue = _late(states, policy)
+    days, count = np.unique(overdue[late], return_counts=True)
+    return LateCases(days, count.astype(np.int64))
+
+
+def add_cases(parts: Iterable[LateCases]) -> LateCases:
+    """The cases of the whole from those of its parts."""
+    parts = list(parts)
+    days, place = np.unique(np.concatenate([part.days for part in parts]), return_inverse=True)
+    count = np.zeros(len(days), dtype=np.int64)
+    np.add.at(count, place, np.concatenate([part.count for part in parts]))
+    return LateCases(days, count)
+
+
+def past_cases(
+    log: EventLog, states: NDArray[np.void], policy: Policy, whole: LateCases
+) -> PastCases:
+    """The cases known at a cutoff, and how those of the customers of a log compare.
 
     Parameters
     ----------
     states : ndarray of STATE, shape (n_invoices,)
-        State of every invoice at the cutoff.
+        State of every invoice of the log at the cutoff.
+    whole : LateCases
+        Of all customers, where the log is only a part of the whole.
     """
-    paid = (states["closed"] == Closed.PAID) & (states["due_date"] != NONE)
-    overdue = (states["closed_at"] // DAY - states["due_date"] // DAY).astype(np.float64)
-    late = paid & (overdue > policy.late_after_days)
-    days = overdue[late]
+    late, overdue = _late(states, policy)
     customer = log.invoice_customer[late]
     n = np.bincount(customer, minlength=log.n_customers).astype(np.float64)
-    own = np.bincount(customer, np.minimum(days, MOST_DAYS), log.n_customers).astype(np.float64)
-    whole = float(np.minimum(days, MOST_DAYS).mean()) if len(days) else 1.0
-    factor = shrunk(own, n, np.full(log.n_customers, whole), PRIOR_CASES) / whole
-    ordered = np.sort(days)
-    return PastCases(ordered, np.append(0.0, np.cumsum(ordered)), factor)
+    capped = np.minimum(overdue[late], MOST_DAYS)
+    own = np.bincount(customer, capped, log.n_customers).astype(np.float64)
+    n_all = int(whole.count.sum())
+    usual = float(np.minimum(whole.days, MOST_DAYS) @ whole.count) / n_all if n_all else 1.0
+    factor = shrunk(own, n, np.full(log.n_customers, usual), PRIOR_CASES) / usual
+    n_upto = np.append(0, np.cumsum(whole.count))
+    return PastCases(
+        whole.days, n_upto, np.append(0.0, np.cumsum(whole.days * whole.count)), factor
+    )
+
+
+def _late(states: NDArray[np.void], policy: Policy) -> tuple[NDArray[np.bool_], Floats]:
+    """Invoices paid late, and days from due date to payment of every invoice."""
+    paid = (states["closed"] == Closed.PAID) & (states["due_date"] != NONE)
+    overdue = (states["closed_at"] // DAY - states["due_date"] // DAY).astype(np.float64)
+    return paid & (overdue > policy.late_after_days), overdue
 
 
 def _mean_further(cases: PastCases, since: Floats, above: Floats, upto: Floats) -> Floats:
@@ -72,9 +117,10 @@ def _mean_further(cases: PastCases, since: Floats, above: Floats, upto: Floats) 
     low = np.searchsorted(cases.days, above, side="right")
     high = np.maximum(np.searchsorted(cases.days, upto, side="right"), low)
     cap = np.clip(np.searchsorted(cases.days, since + MOST_DAYS, side="right"), low, high)
-    n = high - low
-    uncapped = cases.total[cap] - cases.total[low] - (cap - low) * since
-    summed = uncapped + (high - cap) * MOST_DAYS
+    n_low, n_cap, n_high = (cases.n_upto[place] for place in (low, cap, high))
+    summed = cases.total[cap] - cases.total[low] - (n_cap - n_low) * since
+    summed += (n_high - n_cap) * MOST_DAYS
+    n = n_high - n_low
     return np.divide(summed, n, out=np.full(len(since), WITHOUT_CASES), where=n > 0)
 
 

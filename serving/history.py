@@ -60,6 +60,12 @@ def keep_history(log: EventLog, folder: Path) -> Path:
     return path
 
 
+def keep_part(log: EventLog, number: int, folder: str) -> None:
+    """Write one customer partition of the log that a run scores into the run's folder."""
+    if len(log):
+        write_log(log, Path(folder) / f"part-{number:05d}.parquet")
+
+
 def customer_story(
     path: Path, company: str, customer: str, cutoff: pd.Timestamp, policy: Policy
 ) -> Story:
@@ -68,7 +74,7 @@ def customer_story(
     Parameters
     ----------
     path : Path
-        From `keep_history`.
+        From `keep_history`, or a folder of files from `keep_part`.
     company, customer : str
         As in `EventLog.customer_keys`.
     cutoff : Timestamp

@@ -10,6 +10,7 @@ from __future__ import annotations
 from calendar import day_name
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -46,43 +47,70 @@ def give_reasons(model: RiskModel, matrix: Matrix) -> Reasons:
     Each is told by its strongest feature: how a person would call it, its value, and what is usual
     among the model's training rows.
     """
-    contributions = model.contributions(matrix)[:, :-1]
     features = [
         feature_of(name, model.encoding.attributes.get(name, "number")) for name in model.columns
     ]
-    groups = pd.Index([feature.group for feature in features])
-    code, names = groups.factorize()
-    grouped = np.zeros((len(contributions), len(names)))
-    for i in range(contributions.shape[1]):
-        grouped[:, code[i]] += contributions[:, i]
-    raising = _tell(model, matrix, contributions, grouped, code, features, N_RAISING, 1)
-    lowering = _tell(model, matrix, contributions, grouped, code, features, N_LOWERING, -1)
-    return Reasons(raising, lowering)
+    code, names = pd.factorize(np.array([feature.group for feature in features], dtype=object))
+    strongest = _strongest(
+        model.contributions(matrix), code, len(names), N_RAISING, N_LOWERING, LEAST
+    )
+    told = _tell(model, matrix, features, strongest)
+    return Reasons(told[:, :N_RAISING], told[:, N_RAISING:])
+
+
+@numba.njit(cache=True, nogil=True)
+def _strongest(
+    contributions: Floats,
+    code: NDArray[np.int64],
+    n_groups: int,
+    n_raising: int,
+    n_lowering: int,
+    least: float,
+) -> NDArray[np.int64]:
+    """The strongest column of each of the groups that raise a row's score most, then lower it.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_rows, n_raising + n_lowering)
+        -1 where no further group moves the score by more than ``least``. Among equals the first
+        group, and the first column of it.
+    """
+    found = np.full((len(contributions), n_raising + n_lowering), -1)
+    grouped, taken = np.empty(n_groups), np.empty(n_groups, dtype=np.bool_)
+    for row in range(len(contributions)):
+        grouped[:] = 0.0
+        for column in range(len(code)):
+            grouped[code[column]] += contributions[row, column]
+        taken[:] = False
+        for place in range(n_raising + n_lowering):
+            sign = 1.0 if place < n_raising else -1.0
+            best, most = -1, least
+            for group in range(n_groups):
+                if not taken[group] and sign * grouped[group] > most:
+                    best, most = group, sign * grouped[group]
+            if best < 0:
+                continue
+            taken[best] = True
+            most = -np.inf
+            for column in range(len(code)):
+                if code[column] == best and sign * contributions[row, column] > most:
+                    found[row, place], most = column, sign * contributions[row, column]
+    return found
 
 
 def _tell(
-    model: RiskModel,
-    matrix: Matrix,
-    contributions: Floats,
-    grouped: Floats,
-    code: NDArray[np.int64],
-    features: list[Feature],
-    n: int,
-    sign: int,
+    model: RiskModel, matrix: Matrix, features: list[Feature], strongest: NDArray[np.int64]
 ) -> NDArray[np.object_]:
-    """Words for the n groups that move the score most in one direction, shape (n_rows, n)."""
-    rows = np.arange(len(grouped))
-    told = np.full((len(grouped), n), None, dtype=object)
-    order = np.argsort(-sign * grouped, axis=1, kind="stable")[:, :n]
-    for place in range(min(n, grouped.shape[1])):
-        group = order[:, place]
-        worth = sign * grouped[rows, group] > LEAST
-        within = np.where(code[None, :] == group[:, None], sign * contributions, -np.inf)
-        strongest = within.argmax(axis=1)
-        for column in np.unique(strongest[worth]):
-            here = worth & (strongest == column)
-            told[here, place] = in_words(model, features[column], matrix.values[here, column])
-    return told
+    """Words for the column at each row and place, shape as ``strongest``; None where it is -1."""
+    told = np.full(strongest.size, None, dtype=object)
+    order = np.argsort(strongest, axis=None, kind="stable")
+    ends = np.searchsorted(strongest.ravel()[order], np.arange(-1, len(features)), side="right")
+    for column, feature in enumerate(features):
+        here = order[ends[column] : ends[column + 1]]
+        if len(here):
+            rows = here // strongest.shape[1]
+            told[here] = in_words(model, feature, matrix.values[rows, column])
+    return told.reshape(strongest.shape)
 
 
 def in_words(
@@ -94,9 +122,23 @@ def in_words(
     tail = ""
     if usual is not None and feature.family != "calendar":
         tail = f" (usual: {say(feature, usual, levels)})"
-    distinct, index = np.unique(values, return_inverse=True)
-    words = [f"{feature.said}: {say(feature, float(v), levels)}{tail}" for v in distinct]
+    # By their bits: -0.3 and 0.3 both round to zero, and are not said alike.
+    bits, index = np.unique(_rounded(feature, values).view(np.int64), return_inverse=True)
+    distinct = bits.view(np.float64).tolist()
+    words = [f"{feature.said}: {say(feature, value, levels)}{tail}" for value in distinct]
     return np.array(words, dtype=object)[index]
+
+
+def _rounded(feature: Feature, values: NDArray[np.float32]) -> Floats:
+    """Values as `say` rounds them, so that few distinct ones are left to be worded."""
+    exact = values.astype(np.float64) + 0.0  # no negative zero
+    if feature.unit in ("days", "count", "level"):
+        return np.rint(exact)
+    if feature.unit == "share":
+        return np.rint(exact * 100) / 100
+    if feature.unit in ("money", "ratio"):
+        return np.where(np.abs(exact) >= 100, np.rint(exact), exact)
+    return exact
 
 
 def say(feature: Feature, value: float, levels: tuple[str, ...] = ()) -> str:

@@ -16,6 +16,7 @@ from eventlog.ledger import (
     ageing_bucket,
     collections_status,
     days_overdue,
+    is_open,
     keep_ledger,
 )
 from eventlog.log import DAY, MINOR, NONE, EventLog, datetimes, timestamp, units
@@ -24,9 +25,10 @@ from eventlog.rates import Rates, currency_of_invoices
 from eventlog.template import Role
 from features.as_of import AsOf
 from features.attributes import Encoding, last_stated
-from features.matrix import Matrix, build_matrix
+from features.matrix import Matrix, build_matrix, outcomes_of
+from features.peers import Outcomes, PeerRecord, record_of
 from features.snapshots import Snapshots, at_cutoffs
-from serving.delay import expected_overdue_days, past_cases
+from serving.delay import LateCases, expected_overdue_days, late_cases, past_cases
 from serving.priority import cost_of_delay, expected_loss, ranks, risk_band, suppressed_reason
 from serving.reasons import Reasons, give_reasons
 from serving.worklist import COLUMNS
@@ -114,27 +116,129 @@ def score(
     DataError
         If the cutoff lies after the end of the log, or no invoice is open at it.
     """
-    if not models:
-        raise NotReadyError("There is no champion for any target. Run `duecast train LOG` first.")
-    if cutoff > log.ends_at + DAY:
-        raise DataError(
-            f"The cutoff {timestamp(cutoff):%Y-%m-%d} lies after the log's end on "
-            f"{timestamp(log.ends_at):%Y-%m-%d}: nobody knows what happened in between. Choose a "
-            "cutoff up to the day after it."
-        )
-    policy = policy_of_models(policy, models)
+    policy = refuse_unready(models, cutoff, log.ends_at, policy)
     progress("ledger")
     known = log.upto(cutoff)
-    ledger = keep_ledger(known, policy)
-    snapshots = at_cutoffs(ledger, np.array([cutoff], dtype=np.int64))
-    if not len(snapshots):
+    counted = count_known(known, cutoff, policy, rates)
+    refuse_none_open(counted.n_open, cutoff, int(log.known_at.min()), log.ends_at)
+    common = Common(record_of(counted.outcomes, known, np.array([cutoff])), counted.cases)
+    frame = score_customers(known, cutoff, models, policy, rates, common, progress)
+    frame["rank"] = ranks_of(frame)
+    return Scored(as_worklist(frame, models, versions or {}), policy, skipped_targets(models))
+
+
+def skipped_targets(models: Mapping[str, RiskModel]) -> dict[str, str]:
+    """Targets that are not scored, and why."""
+    return {
+        target: f"{target} is not scored: there is no champion for it."
+        for target in TARGETS
+        if target not in models
+    }
+
+
+def refuse_unready(
+    models: Mapping[str, RiskModel], cutoff: int, ends_at: int, policy: Policy
+) -> Policy:
+    """The policy to score under.
+
+    Raises
+    ------
+    NotReadyError
+        If there is no model at all.
+    DataError
+        If the cutoff lies after the end of the log.
+    """
+    if not models:
+        raise NotReadyError("There is no champion for any target. Run `duecast train LOG` first.")
+    if cutoff > ends_at + DAY:
+        raise DataError(
+            f"The cutoff {timestamp(cutoff):%Y-%m-%d} lies after the log's end on "
+            f"{timestamp(ends_at):%Y-%m-%d}: nobody knows what happened in between. Choose a "
+            "cutoff up to the day after it."
+        )
+    return policy_of_models(policy, models)
+
+
+def refuse_none_open(n_open: int, cutoff: int, first_known_at: int, ends_at: int) -> None:
+    """Refuse a cutoff at which no invoice is open.
+
+    Raises
+    ------
+    DataError
+        Saying from when to when the log runs.
+    """
+    if not n_open:
         raise DataError(
             f"No invoice is open at {timestamp(cutoff):%Y-%m-%d %H:%M}: the log runs from "
-            f"{timestamp(int(log.known_at.min())):%Y-%m-%d} to "
-            f"{timestamp(log.ends_at):%Y-%m-%d}. Choose a cutoff inside it."
+            f"{timestamp(first_known_at):%Y-%m-%d} to {timestamp(ends_at):%Y-%m-%d}. Choose a "
+            "cutoff inside it."
         )
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a log, or a part of one, adds to what is common to all customers.
+
+    Attributes
+    ----------
+    outcomes : features.peers.Outcomes
+    cases : serving.delay.LateCases
+    n_open : int
+        Invoices open at the cutoff.
+    """
+
+    outcomes: Outcomes
+    cases: LateCases
+    n_open: int
+
+
+@dataclass(frozen=True)
+class Common:
+    """What scoring one customer has to know of all others."""
+
+    record: PeerRecord
+    cases: LateCases
+
+
+def count_known(known: EventLog, cutoff: int, policy: Policy, rates: Rates) -> Counted:
+    """Count what a part of the log, cut at the cutoff, adds to what is common to all."""
+    states = _everyone(known, keep_ledger(known, policy), cutoff)
+    return Counted(
+        outcomes_of(known, np.array([cutoff], dtype=np.int64), policy, rates),
+        late_cases(states, policy),
+        int(is_open(states).sum()),
+    )
+
+
+def score_customers(
+    known: EventLog,
+    cutoff: int,
+    models: Mapping[str, RiskModel],
+    policy: Policy,
+    rates: Rates,
+    common: Common,
+    progress: Callable[[str], None] = lambda _: None,
+) -> pd.DataFrame:
+    """Score the open invoices of a part of the log.
+
+    Parameters
+    ----------
+    known : EventLog
+        Some customers' events, cut at the cutoff.
+    policy : Policy
+        From `refuse_unready`.
+    common : Common
+        From the counts of all parts.
+
+    Returns
+    -------
+    DataFrame of shape (n_open,)
+        In the order of the invoices; not ranked yet.
+    """
+    ledger = keep_ledger(known, policy)
+    snapshots = at_cutoffs(ledger, np.array([cutoff], dtype=np.int64))
     progress("features")
-    matrices = _matrices(known, ledger, snapshots, models, policy, rates)
+    matrices = _matrices(known, snapshots, models, policy, rates, common.record)
     progress("probabilities")
     phases = phase(ledger, snapshots, policy)
     probability = {
@@ -144,30 +248,45 @@ def score(
     progress("reasons")
     told = _reasons(models, matrices, phases)
     progress("worklist")
-    frame = _worklist(known, ledger, snapshots, cutoff, policy, rates, probability, told, matrices)
+    return _worklist(
+        known, ledger, snapshots, cutoff, policy, rates, probability, told, matrices, common
+    )
+
+
+def ranks_of(frame: pd.DataFrame) -> NDArray[np.int64]:
+    """Rank of each scored row among all, see `serving.priority.ranks`."""
+    priority = frame["priority"].to_numpy(dtype=np.float64)
+    balance = frame["open_balance_reporting"].to_numpy(dtype=np.float64)
+    return ranks(priority, balance, frame["actionable"].to_numpy(dtype=bool))
+
+
+def as_worklist(
+    frame: pd.DataFrame, models: Mapping[str, RiskModel], versions: Mapping[str, str]
+) -> pd.DataFrame:
+    """Scored and ranked rows in rank order, with the versions that scored them."""
     for target, column in (
         ("late_payment", "model_late"),
         ("still_open", "model_still_open"),
         ("write_off", "model_write_off"),
     ):
-        frame[column] = (versions or {}).get(target) if target in models else None
-    skipped: dict[str, str] = {
-        target: f"{target} is not scored: there is no champion for it."
-        for target in TARGETS
-        if target not in models
-    }
+        frame[column] = versions.get(target) if target in models else None
     ordered = frame.sort_values("rank", ignore_index=True)
-    names = [column.name for column in COLUMNS if column.name in ordered.columns]
-    return Scored(ordered[names], policy, skipped)
+    return ordered[[column.name for column in COLUMNS if column.name in ordered.columns]]
+
+
+def _everyone(log: EventLog, ledger: Ledger, cutoff: int) -> NDArray[np.void]:
+    """State of every invoice at the cutoff."""
+    everyone = np.arange(log.n_invoices, dtype=np.int32)
+    return ledger.as_of(everyone, np.full(log.n_invoices, cutoff))
 
 
 def _matrices(
     log: EventLog,
-    ledger: Ledger,
     snapshots: Snapshots,
     models: Mapping[str, RiskModel],
     policy: Policy,
     rates: Rates,
+    record: PeerRecord,
 ) -> dict[str, Matrix]:
     """Each model's feature matrix; models of one encoding share theirs."""
     made: list[tuple[Encoding, Matrix]] = []
@@ -175,7 +294,7 @@ def _matrices(
     for target, model in models.items():
         shared = [matrix for encoding, matrix in made if encoding == model.encoding]
         if not shared:
-            matrix = build_matrix(log, snapshots, model.encoding, policy, rates)
+            matrix = build_matrix(log, snapshots, model.encoding, policy, rates, record=record)
             made.append((model.encoding, matrix))
             shared = [matrix]
         found[target] = shared[0]
@@ -219,6 +338,7 @@ def _worklist(
     probability: Mapping[str, Floats],
     told: Reasons,
     matrices: Mapping[str, Matrix],
+    common: Common,
 ) -> pd.DataFrame:
     n = len(snapshots)
     moment = np.full(n, cutoff, dtype=np.int64)
@@ -231,12 +351,8 @@ def _worklist(
     currency = currency_of_invoices(log)[snapshots.invoice]
     balance = units(states["balance"])
     reporting = np.round(balance * rates.of(currency, moment), 2)
-    everyone = ledger.as_of(
-        np.arange(log.n_invoices, dtype=np.int32), np.full(log.n_invoices, cutoff)
-    )
-    overdue_days = expected_overdue_days(
-        past_cases(log, everyone, policy), states, cutoff, customer, p_late, p_still, policy
-    )
+    cases = past_cases(log, _everyone(log, ledger, cutoff), policy, common.cases)
+    overdue_days = expected_overdue_days(cases, states, cutoff, customer, p_late, p_still, policy)
     loss = np.round(expected_loss(p_lost, reporting, policy), 2)
     delay = np.round(cost_of_delay(overdue_days, reporting, policy), 2)
     contact = np.maximum(states["last_contact_at"], _customer_contact(log, customer, cutoff))
@@ -277,7 +393,6 @@ def _worklist(
             "expected_loss": loss,
             "cost_of_delay": delay,
             "priority": priority,
-            "rank": ranks(priority, reporting, actionable),
             "risk_band": risk_band(np.where(np.isnan(p_late), p_still, p_late), policy),
             "actionable": actionable,
             "suppressed_reason": held,

@@ -136,13 +136,13 @@ class Store:
     def __init__(self, url: str) -> None:
         self._database = Database(url)
 
-    def write_run(self, run: Run, frame: pd.DataFrame) -> None:
+    def write_run(self, run: Run, frames: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
         """Add a run with its scored rows, all or nothing.
 
         Parameters
         ----------
         run : Run
-        frame : DataFrame of shape (run.n_invoices,)
+        frames : DataFrame of shape (run.n_invoices,), or parts of it one after the other
             Columns of the catalogue; those that are absent count as missing. ``run_id``,
             ``as_of`` and ``scored_at`` are taken from the run.
 
@@ -154,12 +154,7 @@ class Store:
         NotReadyError
             If the store cannot be reached.
         """
-        rows = checked_rows(frame, run.run_id, run.as_of, run.scored_at)
-        if len(rows) != run.n_invoices:
-            raise DataError(
-                f"The run states {run.n_invoices:,} invoices, its frame has {len(rows):,} rows. "
-                "Make them agree."
-            )
+        parts = [frames] if isinstance(frames, pd.DataFrame) else frames
         record = {field.name: getattr(run, field.name) for field in fields(Run)} | {
             "as_of": naive_utc(run.as_of).to_pydatetime(),
             "scored_at": naive_utc(run.scored_at).to_pydatetime(),
@@ -167,7 +162,6 @@ class Store:
             "policy": dict(run.policy),
             "models": dict(run.models),
             "skipped": dict(run.skipped),
-            "n_invoices": len(rows),
             "open_balance": float(run.open_balance),
             "expected_loss": float(run.expected_loss),
             "priority": float(run.priority),
@@ -180,8 +174,17 @@ class Store:
                     "overwritten. Give the new run another id."
                 )
             connection.execute(sa.insert(RUNS), record)
-            for start in range(0, len(rows), _CHUNK):
-                insert_scores(connection, cells(rows.iloc[start : start + _CHUNK]))
+            written = 0
+            for frame in parts:
+                rows = checked_rows(frame, run.run_id, run.as_of, run.scored_at)
+                written += len(rows)
+                for start in range(0, len(rows), _CHUNK):
+                    insert_scores(connection, cells(rows.iloc[start : start + _CHUNK]))
+            if written != run.n_invoices:
+                raise DataError(
+                    f"The run states {run.n_invoices:,} invoices, its frame has {written:,} rows. "
+                    "Make them agree."
+                )
 
     def runs(self) -> list[Run]:
         """All runs, the latest cutoff first, then the latest made."""

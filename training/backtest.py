@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventlog.errors import DataError
-from eventlog.ledger import ageing_bucket, keep_ledger
+from eventlog.ledger import bucket_of_days
 from eventlog.log import EventLog, timestamp
 from eventlog.policy import Policy
 from eventlog.rates import Rates
-from features.snapshots import take_snapshots
+from features.snapshots import Rhythm
 from training.baselines import baseline_predictions
 from training.evaluation import Slices, history_band, metrics, month_of, paired_differences
-from training.fit import Examples, Progress, Recipe, fit_model, gather_examples
+from training.examples import Examples, Source, source_of
+from training.fit import Progress, Recipe, fit_model
 from training.gate import lint, refuse, too_good
 from training.labels import Target
 from training.model import RiskModel
@@ -47,7 +48,7 @@ class Backtest:
 
 
 def run_backtest(
-    log: EventLog,
+    log: EventLog | Source,
     target: Target,
     train_until: int,
     test_until: int,
@@ -77,26 +78,27 @@ def run_backtest(
     DataError
         If there is nothing to test on.
     """
-    model, train = fit_model(log, target, train_until, policy, rates, recipe, progress)
+    source = source_of(log)
+    model, train = fit_model(source, target, train_until, policy, rates, recipe, progress)
     findings = lint(model.encoding, train.matrix, train.y, policy)
     refuse(target, findings, override)
     progress("test rows")
-    test = gather_test(log, model, train_until, test_until, policy, rates)
+    test = gather_test(source, model, train_until, test_until, policy, rates)
     p = model.probability(test.matrix)
     progress("baselines")
     rivals = baseline_predictions(target, train.matrix, train.y, test.matrix)
-    report = _report(log, model, train, test, p, rivals, train_until, test_until, policy)
+    report = _report(source, model, train, test, p, rivals, train_until, test_until, policy)
     findings += too_good(test.y, p, test.matrix, policy)
     refuse(target, findings, override)
     report["leakage"] = {"findings": [asdict(f) for f in findings], "override": override}
     if repeats:
         progress("bootstrap")
-        report["differences"] = _differences(log, train, test, p, rivals, repeats)
+        report["differences"] = _differences(source, train, test, p, rivals, repeats)
     return Backtest(model, train, test, p, rivals, report)
 
 
 def gather_test(
-    log: EventLog,
+    source: Source,
     model: RiskModel,
     train_until: int,
     test_until: int,
@@ -110,22 +112,21 @@ def gather_test(
     DataError
         If there are none.
     """
-    ledger = keep_ledger(log, policy)
-    snapshots = take_snapshots(log, ledger, model.facts["rhythm"], train_until, test_until)
     target: Target = model.target  # type: ignore[assignment]
-    test = gather_examples(log, ledger, snapshots, model.encoding, target, policy, rates)
+    rhythm: Rhythm = model.facts["rhythm"]
+    test = source.examples(target, rhythm, train_until, test_until, model.encoding, policy, rates)
     if not len(test.y):
         raise DataError(
-            f"{target}: none of the {len(snapshots):,} snapshots from "
+            f"{target}: none of the {test.n_credited + test.n_unknown:,} rows from "
             f"{timestamp(train_until):%Y-%m-%d} to {timestamp(test_until):%Y-%m-%d} has a label: "
-            f"the log ends on {timestamp(log.ends_at):%Y-%m-%d}. Move the dates back or shorten "
+            f"the log ends on {timestamp(source.ends_at):%Y-%m-%d}. Move the dates back or shorten "
             "the horizon."
         )
     return test
 
 
 def _report(
-    log: EventLog,
+    source: Source,
     model: RiskModel,
     train: Examples,
     test: Examples,
@@ -136,18 +137,18 @@ def _report(
     policy: Policy,
 ) -> dict[str, Any]:
     y, balance, prevalence = test.y, test.balance, float(train.y.mean())
-    slices = cut_into_slices(log, train, test, policy)
+    slices = cut_into_slices(train, test, source.has_customers)
     return {
         "target": model.target,
         "train_until": timestamp(train_until).isoformat(),
         "test_until": timestamp(test_until).isoformat(),
-        "log_end": timestamp(log.ends_at).isoformat(),
+        "log_end": timestamp(source.ends_at).isoformat(),
         "snapshots": model.facts["rhythm"],
         "policy": policy.as_dict(),
-        "n_train": len(train.y),
+        "n_train": model.facts["n_train"],
         "n_test": len(test.y),
         "positives": int(y.sum()),
-        "positives_train": int(train.y.sum()),
+        "positives_train": model.facts["positives"],
         "n_credited": test.n_credited,
         "n_window_unfinished": test.n_unknown,
         "rounds": model.facts["rounds"],
@@ -184,18 +185,16 @@ def _by_cutoff(
     return found
 
 
-def cut_into_slices(log: EventLog, train: Examples, test: Examples, policy: Policy) -> Slices:
+def cut_into_slices(train: Examples, test: Examples, has_customers: bool) -> Slices:
     """Test rows by month of cutoff, ageing bucket, history depth and customers seen in training."""
-    snapshots = test.matrix.snapshots
-    states = keep_ledger(log, policy).as_of(snapshots.invoice, snapshots.cutoff)
-    owner = log.invoice_customer if log.has_customers else np.arange(log.n_invoices)
-    known = np.isin(owner[snapshots.invoice], owner[train.matrix.snapshots.invoice])
+    matrix = test.matrix
+    known = np.isin(test.customer, train.customers)
     return Slices(
         {
-            "cutoff": month_of(snapshots.cutoff),
-            "ageing_bucket": ageing_bucket(states, snapshots.cutoff),
-            "history_depth": history_band(test.matrix["history_depth"].astype(np.float64)),
-            "customer" if log.has_customers else "invoice": np.where(
+            "cutoff": month_of(matrix.snapshots.cutoff),
+            "ageing_bucket": bucket_of_days(matrix["days_past_due"].astype(np.float64)),
+            "history_depth": history_band(matrix["history_depth"].astype(np.float64)),
+            "customer" if has_customers else "invoice": np.where(
                 known, "seen in training", "unseen"
             ).astype(object),
         }
@@ -203,7 +202,7 @@ def cut_into_slices(log: EventLog, train: Examples, test: Examples, policy: Poli
 
 
 def _differences(
-    log: EventLog,
+    source: Source,
     train: Examples,
     test: Examples,
     p: NDArray[np.float64],
@@ -211,13 +210,11 @@ def _differences(
     repeats: int,
 ) -> dict[str, Any]:
     """Model less each baseline, with 95 % intervals by resampled customers (or invoices)."""
-    invoice = test.matrix.snapshots.invoice
-    group = log.invoice_customer[invoice] if log.has_customers else invoice
     prevalence = float(train.y.mean())
     found = {}
     for name, rival in rivals.items():
         pairs = paired_differences(
-            test.y, p, rival, group.astype(np.int64), prevalence, repeats=repeats
+            test.y, p, rival, test.customer.astype(np.int64), prevalence, repeats=repeats
         )
         found[name] = {metric: asdict(difference) for metric, difference in pairs.items()}
-    return {"resampled": "customers" if log.has_customers else "invoices", "over": found}
+    return {"resampled": "customers" if source.has_customers else "invoices", "over": found}

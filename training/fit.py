@@ -10,19 +10,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
 from eventlog.errors import NotReadyError
-from eventlog.ledger import Ledger, keep_ledger
 from eventlog.log import EventLog, timestamp
 from eventlog.policy import Policy
 from eventlog.rates import Rates
-from features.attributes import Encoding, choose_encoding
-from features.matrix import Matrix, build_matrix
-from features.snapshots import Rhythm, Snapshots, take_snapshots
+from features.attributes import Encoding
+from features.snapshots import Rhythm
 from training.calibration import choose_calibrator
-from training.labels import Labels, Target, label
+from training.examples import Examples, Source, source_of
+from training.labels import Target
 from training.model import (
     RiskModel,
     fit_booster,
@@ -76,54 +76,7 @@ class Recipe:
     without: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Examples:
-    """Labelled rows of one target.
-
-    Attributes
-    ----------
-    matrix : Matrix of shape (n_rows, n_columns)
-    y : ndarray of float64, shape (n_rows,)
-    window_end : ndarray of int64, shape (n_rows,)
-        When each label became known.
-    balance : ndarray of float64, shape (n_rows,)
-        Open balance at the cutoff in the reporting currency; 0 where it is not known.
-    n_credited, n_unknown : int
-        Rows left out: closed by credit note inside the window; window unfinished.
-    """
-
-    matrix: Matrix
-    y: NDArray[np.float64]
-    window_end: NDArray[np.int64]
-    balance: NDArray[np.float64]
-    n_credited: int = 0
-    n_unknown: int = 0
-
-
-def gather_examples(
-    log: EventLog,
-    ledger: Ledger,
-    snapshots: Snapshots,
-    encoding: Encoding,
-    target: Target,
-    policy: Policy,
-    rates: Rates,
-) -> Examples:
-    """Features and labels of the snapshots whose label is known by the end of the log."""
-    labels: Labels = label(target, ledger, snapshots, policy, log.ends_at)
-    known = ~np.isnan(labels.y)
-    matrix = build_matrix(log, snapshots.take(known), encoding, policy, rates)
-    return Examples(
-        matrix=matrix,
-        y=labels.y[known],
-        window_end=labels.window_end[known],
-        balance=np.nan_to_num(matrix["balance"].astype(np.float64)),
-        n_credited=labels.n_credited,
-        n_unknown=int(labels.asked.sum() - known.sum()) - labels.n_credited,
-    )
-
-
-def refuse_too_few(target: str, y: NDArray[np.float64]) -> None:
+def refuse_too_few(target: str, n_rows: int, positives: int) -> None:
     """Refuse a target with fewer than `FEWEST_CASES` cases of either kind.
 
     Raises
@@ -131,18 +84,17 @@ def refuse_too_few(target: str, y: NDArray[np.float64]) -> None:
     TooFewCasesError
         Saying how many there are and how many are needed.
     """
-    positives = int(y.sum())
-    fewest = min(positives, len(y) - positives)
+    fewest = min(positives, n_rows - positives)
     if fewest < FEWEST_CASES:
-        kind = "positive" if positives <= len(y) - positives else "negative"
+        kind = "positive" if positives <= n_rows - positives else "negative"
         raise TooFewCasesError(
-            f"{target} is skipped: {fewest:,} {kind} cases among {len(y):,} labelled rows, "
+            f"{target} is skipped: {fewest:,} {kind} cases among {n_rows:,} labelled rows, "
             f"{FEWEST_CASES} are needed."
         )
 
 
 def fit_model(
-    log: EventLog,
+    log: EventLog | Source,
     target: Target,
     train_until: int,
     policy: Policy,
@@ -154,7 +106,7 @@ def fit_model(
 
     Parameters
     ----------
-    log : EventLog
+    log : EventLog or Source
         May reach further; it is cut first.
     train_until : int
         Exclusive, microseconds.
@@ -170,27 +122,31 @@ def fit_model(
     TooFewCasesError
         If there are too few positives or negatives.
     """
-    known = log.upto(train_until - 1)
-    progress("ledger")
-    ledger = keep_ledger(known, policy)
-    recipe, snapshots = _in_rhythm(known, ledger, recipe, train_until)
-    encoding = choose_encoding(known, train_until, only=recipe.only, without=recipe.without)
+    known = source_of(log).before(train_until)
+    progress("snapshots")
+    recipe = _in_rhythm(known, recipe, train_until, policy)
+    encoding = known.encoding(recipe.only, recipe.without)
     progress("features")
-    examples = gather_examples(known, ledger, snapshots, encoding, target, policy, rates)
-    refuse_too_few(target, examples.y)
+    rhythm: Rhythm = recipe.rhythm or "weekly"
+    examples = known.examples(target, rhythm, None, train_until, encoding, policy, rates)
+    refuse_too_few(target, *_size(examples))
     return fit_examples(examples, encoding, target, train_until, policy, recipe, progress), examples
 
 
-def _in_rhythm(
-    known: EventLog, ledger: Ledger, recipe: Recipe, train_until: int
-) -> tuple[Recipe, Snapshots]:
-    """Snapshots before ``train_until`` in the recipe's rhythm, and the recipe with it decided."""
-    rhythm: Rhythm = recipe.rhythm or "weekly"
-    snapshots = take_snapshots(known, ledger, rhythm, None, train_until)
-    if recipe.rhythm is None and len(snapshots) > MOST_ROWS:
-        rhythm = "monthly"
-        snapshots = take_snapshots(known, ledger, rhythm, None, train_until)
-    return replace(recipe, rhythm=rhythm), snapshots
+def _in_rhythm(known: Source, recipe: Recipe, train_until: int, policy: Policy) -> Recipe:
+    """The recipe with its rhythm decided."""
+    if recipe.rhythm is not None:
+        return recipe
+    many = known.count("weekly", train_until, policy) > MOST_ROWS
+    return replace(recipe, rhythm="monthly" if many else "weekly")
+
+
+def _size(examples: Examples) -> tuple[int, int]:
+    """Number of rows, and of positives among them."""
+    whole = examples.whole
+    if whole is not None:
+        return whole.n_rows, whole.n_positives
+    return len(examples.y), int(examples.y.sum())
 
 
 def fit_examples(
@@ -202,19 +158,26 @@ def fit_examples(
     recipe: Recipe,
     progress: Progress = lambda _: None,
 ) -> RiskModel:
-    """Choose rounds and calibrator on inner forward fits, then refit on every example."""
+    """Choose rounds and calibrator on inner forward fits, then refit on every example.
+
+    Where the examples are only those of some customers, the choices are made on these and the
+    refit on the whole.
+    """
     matrix, y = examples.matrix, examples.y
-    invoice = matrix.snapshots.invoice
     progress("inner fits")
     sets, changes = split_as_sets(target, matrix, encoding), parameters_of(target)
     margins, outcomes, stretches, rounds = _forward_fits(examples, sets, changes, recipe)
     calibrator = choose_calibrator(margins, outcomes, stretches)
     progress("final fit")
-    boosters = tuple(
-        fit_booster(
+    whole = examples.whole
+
+    def fit_all(seed: int) -> lgb.Booster:
+        if whole is not None:
+            return whole.fit(sets, rounds, changes, seed)
+        return fit_booster(
             matrix.values,
             y,
-            invoice,
+            matrix.snapshots.invoice,
             matrix.columns,
             sets,
             rounds,
@@ -222,11 +185,11 @@ def fit_examples(
             seed=seed,
             threads=recipe.threads,
         )
-        for seed in range(recipe.seeds)
-    )
+
+    n_rows, positives = _size(examples)
     return RiskModel(
         target=target,
-        boosters=boosters,
+        boosters=tuple(fit_all(seed) for seed in range(recipe.seeds)),
         calibrator=calibrator,
         columns=matrix.columns,
         categories=matrix.categories,
@@ -236,9 +199,9 @@ def fit_examples(
             "policy": policy.as_dict(),
             "train_until": timestamp(train_until).isoformat(),
             "rhythm": recipe.rhythm,
-            "n_train": len(y),
-            "positives": int(y.sum()),
-            "prevalence": float(y.mean()),
+            "n_train": n_rows,
+            "positives": positives,
+            "prevalence": positives / n_rows,
             "rounds": rounds,
             "seeds": recipe.seeds,
             "calibration": calibrator.kind,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from eventlog.errors import DataError, NotFoundError
 from features.attributes import Encoding
 from features.matrix import Matrix
 from training.calibration import Calibrator
+from training.contributions import Forest, contributions, forest_of
 
 Floats = NDArray[np.float64]
 
@@ -90,22 +92,25 @@ class RiskModel:
         """Calibrated probability of each row, 0 to 1."""
         return self.calibrator.probability(self.margin(matrix))
 
+    @cached_property
+    def forests(self) -> tuple[Forest, ...]:
+        """The boosters' trees, made ready for `contributions` once."""
+        return tuple(forest_of(booster) for booster in self.boosters)
+
     def contributions(self, matrix: Matrix) -> Floats:
         """What each column adds to the raw score, and the base value last.
 
         Returns
         -------
-        ndarray of float64, shape (n_snapshots, n_columns + 1)
+        ndarray of float64, shape (n_snapshots, n_columns + 1), column-major
             Rows add up to `margin`.
         """
         check_columns(self.columns, matrix.columns)
-        shape = (len(matrix.snapshots), len(self.columns) + 1)
-        if not shape[0]:
-            return np.empty(shape)
-        total = np.zeros(shape)
-        for booster in self.boosters:
-            total += booster.predict(matrix.values, pred_contrib=True)
-        return total / len(self.boosters)
+        total = contributions(self.forests[0], matrix.values)
+        for forest in self.forests[1:]:
+            total += contributions(forest, matrix.values)
+        total /= len(self.forests)
+        return total
 
 
 def check_columns(expected: tuple[str, ...], given: tuple[str, ...]) -> None:
@@ -157,18 +162,21 @@ def fit_booster(
         Parameters that differ from `PARAMETERS`, see `parameters_of`.
     """
     parameters = PARAMETERS | (changes or {}) | {"seed": seed, "num_threads": threads}
-    # A leaf should rest on so many invoices, however often each was looked at.
-    looks = len(y) / max(len(np.unique(invoice)), 1)
-    fewest = round(parameters["min_data_in_leaf"] * looks)
-    parameters["min_data_in_leaf"] = min(fewest, max(len(y) // 50, 5))
+    parameters["min_data_in_leaf"] = smallest_leaf(parameters, len(y), len(np.unique(invoice)))
     places = [columns.index(name) for name in sets]
-    data = lgb.Dataset(values, y, feature_name=_plain(columns), categorical_feature=places)
+    data = lgb.Dataset(values, y, feature_name=plain_names(columns), categorical_feature=places)
     callbacks: list[Any] = []
     judged = []
     if valid is not None:
         judged = [lgb.Dataset(*valid, reference=data)]
         callbacks = [lgb.early_stopping(patience, verbose=False)]
     return lgb.train(parameters, data, rounds, valid_sets=judged, callbacks=callbacks)
+
+
+def smallest_leaf(parameters: dict[str, Any], n_rows: int, n_invoices: int) -> int:
+    """Rows that a leaf holds at least: so many invoices, however often each was looked at."""
+    fewest = round(parameters["min_data_in_leaf"] * n_rows / max(n_invoices, 1))
+    return min(fewest, max(n_rows // 50, 5))
 
 
 def parameters_of(target: str) -> dict[str, Any]:
@@ -184,7 +192,7 @@ def split_as_sets(target: str, matrix: Matrix, encoding: Encoding) -> tuple[str,
     return tuple(n for n in matrix.categories if len(encoding.levels.get(n, ())) <= few)
 
 
-def _plain(columns: tuple[str, ...]) -> list[str]:
+def plain_names(columns: tuple[str, ...]) -> list[str]:
     """Column names as LightGBM accepts them: attribute names may hold any character."""
     return [name if name.isidentifier() else f"column_{i}" for i, name in enumerate(columns)]
 

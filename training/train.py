@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from eventlog.errors import DataError
-from eventlog.ledger import keep_ledger
 from eventlog.log import DAY, EventLog, timestamp
 from eventlog.policy import Policy
 from eventlog.rates import Rates
-from features.snapshots import Rhythm, take_snapshots
+from features.snapshots import Rhythm
 from training.backtest import Backtest, run_backtest
+from training.examples import Source, source_of
 from training.fit import Progress, Recipe, TooFewCasesError, fit_model
 from training.gate import LeakageError, lint, refuse
-from training.labels import QUESTION, TARGETS, Target, label
+from training.labels import QUESTION, TARGETS, Target
 from training.model import RiskModel
 from training.plots import plot_importance, plot_recall, plot_reliability
 from training.registry import Registry, Version, register
@@ -40,7 +40,7 @@ class Outcome:
 
 
 def train_all(
-    log: EventLog,
+    log: EventLog | Source,
     train_until: int,
     policy: Policy,
     rates: Rates,
@@ -63,7 +63,7 @@ def train_all(
     override : str
         Reason for going on although the leakage linter objects.
     """
-    known = log.upto(train_until - 1)
+    known = source_of(log).before(train_until)
     outcomes = []
     for target in targets:
 
@@ -87,7 +87,7 @@ def train_all(
 
 
 def _test(
-    known: EventLog,
+    known: Source,
     target: Target,
     train_until: int,
     policy: Policy,
@@ -118,14 +118,11 @@ def _test(
 
 
 def _test_since(
-    known: EventLog, target: Target, train_until: int, policy: Policy, recipe: Recipe
+    known: Source, target: Target, train_until: int, policy: Policy, recipe: Recipe
 ) -> int | None:
     """Day from which on the latest `TEST_SHARE` of the labelled rows are seen."""
-    ledger = keep_ledger(known, policy)
     rhythm: Rhythm = "posting" if recipe.rhythm == "posting" else "monthly"
-    snapshots = take_snapshots(known, ledger, rhythm, None, train_until)
-    labels = label(target, ledger, snapshots, policy, known.ends_at)
-    cutoffs = snapshots.cutoff[~np.isnan(labels.y)]
+    cutoffs = known.labelled_cutoffs(target, rhythm, train_until, policy)
     if not len(cutoffs):
         return None
     since = int(np.quantile(cutoffs, 1 - TEST_SHARE, method="lower"))
@@ -134,7 +131,7 @@ def _test_since(
 
 def _register(
     registry: Registry,
-    log: EventLog,
+    known: Source,
     model: RiskModel,
     tested: Backtest | None,
     log_name: str,
@@ -143,17 +140,15 @@ def _register(
     facts = model.facts
     parameters = {f"policy.{name}": value for name, value in facts["policy"].items()}
     parameters |= {name: value for name, value in facts.items() if name != "policy"}
+    parameters |= known.facts()
     parameters |= {
         "log": log_name,
-        "log_fingerprint": log.fingerprint,
-        "log_events": len(log),
-        "log_invoices": log.n_invoices,
         "question": QUESTION[model.target].format(**facts["policy"]),
         "attributes": model.encoding.attributes,
         "attributes_left_out": model.encoding.left_out,
         "leakage_override": override,
     }
-    tags = {"target": model.target, "log_fingerprint": log.fingerprint}
+    tags = {"target": model.target, "log_fingerprint": known.facts()["log_fingerprint"]}
     files: dict[str, str] = {}
     metrics: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -41,6 +41,9 @@ app = typer.Typer(
 out = Console(width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True)
 
+#: Events of a partition where nobody says how many partitions there are to be.
+EVENTS_A_PARTITION = 1_000_000
+
 
 class Rhythm(StrEnum):
     """When invoices are looked at."""
@@ -69,7 +72,9 @@ class TabName(StrEnum):
 LogArgument = Annotated[
     str,
     typer.Argument(
-        metavar="LOG", help="CSV, Parquet or XLSX file, folder of Parquet files, or database URL."
+        metavar="LOG",
+        help="CSV, Parquet or XLSX file, folder of Parquet files or of partitions, or database "
+        "URL.",
     ),
 ]
 MappingOption = Annotated[
@@ -159,8 +164,22 @@ def read(
 ) -> tuple[EventLog, Any]:
     """Read a log with a progress bar."""
     from eventlog.mapping import read_mapping
+    from eventlog.partitions import is_partitioned
     from eventlog.reader import read_log
 
+    if "://" not in source and is_partitioned(source):
+        options = {
+            "--mapping": mapping,
+            "--query": query,
+            "--sheet": sheet,
+            "--delimiter": delimiter,
+            "--decimal": decimal,
+            "--encoding": encoding,
+            "--day-first": day_first,
+        }
+        return read_partitions(
+            source, [name for name in options if options[name] is not None], quiet
+        )
     names = read_mapping(mapping) if mapping else None
     with stages("Reading", quiet=quiet) as say:
         return read_log(
@@ -174,6 +193,27 @@ def read(
             day_first=day_first,
             progress=lambda stage, done: say(stage, done),
         )
+
+
+def read_partitions(folder: str, options: list[str], quiet: bool) -> tuple[EventLog, Any]:
+    """Read a folder of partitions as one log, with a progress bar.
+
+    Raises
+    ------
+    SettingsError
+        If options are stated that say how a file is to be understood.
+    """
+    from eventlog.partitions import open_partitions, read_whole, summary_of
+
+    if options:
+        raise SettingsError(
+            f"{', '.join(options)} cannot apply to {folder}: a log in partitions is not parsed "
+            f"again. Leave {', '.join(options)} out."
+        )
+    with stages("Reading", quiet=quiet) as say:
+        partitions = open_partitions(folder)
+        log = read_whole(partitions, progress=say)
+        return log, summary_of(partitions, log)
 
 
 def rates_now(log: EventLog, path: Path | None, policy: Policy) -> Rates:
@@ -281,6 +321,45 @@ def check(
     print_check(out, summary)
     if summary.rows_quarantined and quarantine is None:
         out.print("Add [bold]--quarantine FILE.csv[/] to see the rows that were set aside.")
+
+
+@app.command()
+def partition(
+    log: LogArgument,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write; made here.")],
+    partitions: Annotated[
+        int | None,
+        typer.Option(
+            "--partitions",
+            min=1,
+            help="How many; default: so that each has about 1 million events, at least 1.",
+        ),
+    ] = None,
+    mapping: MappingOption = None,
+    query: QueryOption = None,
+    sheet: SheetOption = None,
+    day_first: DayFirstOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a folder of partitions.")] = False,
+) -> None:
+    """Write a log as a folder of partitions, for work on a cluster.
+
+    Each partition holds whole customers. The folder then is a LOG for every command.
+
+    Example: `duecast partition log.parquet parts --partitions 16`
+    """
+    from eventlog.partitions import refuse_folder, write_partitions
+
+    refuse_folder(folder, force)
+    events, _ = read(log, mapping, query, sheet, day_first=day_first)
+    number = partitions or max(1, round(len(events) / EVENTS_A_PARTITION))
+    name = Path(log).name if "://" not in log else "database query"
+    with stages("Writing") as say:
+        made = write_partitions(events, folder, number, name=name, replace=force, progress=say)
+    counted = "1 partition" if len(made.parts) == 1 else f"{len(made.parts):,} partitions"
+    out.print(
+        f"{made.n_events:,} events of {made.n_invoices:,} invoices and {made.n_customers:,} "
+        f"customers written to {folder} in {counted}, {made.n_bytes:,} bytes."
+    )
 
 
 @app.command()

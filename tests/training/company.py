@@ -12,7 +12,8 @@ from eventlog.rates import Rates, rates_from_table
 from eventlog.reader import log_from_frame
 from eventlog.simulate import Company, rate_table, simulate
 from training.backtest import Backtest, run_backtest
-from training.fit import Examples, Recipe, fit_model
+from training.examples import Examples
+from training.fit import Recipe, fit_model
 from training.labels import Target
 from training.model import RiskModel
 

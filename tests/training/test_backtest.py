@@ -21,6 +21,7 @@ from tests.training.company import (
 from training.backtest import cut_into_slices, gather_test, run_backtest
 from training.baselines import BASELINES
 from training.evaluation import metrics
+from training.examples import InMemory
 from training.gate import LeakageError
 from training.labels import TARGETS
 
@@ -63,7 +64,7 @@ def test_every_cut_slices_all_rows():
 
 def test_an_unseen_customer_has_no_row_in_training():
     found, log = backtested("late_payment"), company_log()
-    slices = cut_into_slices(log, found.train, found.test, POLICY).labels["customer"]
+    slices = cut_into_slices(found.train, found.test, True).labels["customer"]
     owner = log.invoice_customer
     trained_on = set(owner[found.train.matrix.snapshots.invoice])
     tested = owner[found.test.matrix.snapshots.invoice]
@@ -71,9 +72,8 @@ def test_an_unseen_customer_has_no_row_in_training():
 
 
 def test_without_customers_invoices_are_resampled_and_told_apart():
-    log = replace(company_log(), has_customers=False)
     found = backtested("late_payment")
-    assert set(cut_into_slices(log, found.train, found.test, POLICY).labels) == {
+    assert set(cut_into_slices(found.train, found.test, False).labels) == {
         "cutoff",
         "ageing_bucket",
         "history_depth",
@@ -119,8 +119,8 @@ def test_a_stretch_without_labels_is_an_error_that_says_where_the_log_ends():
     log, rates = company_log(), company_rates()
     model, _ = trained("write_off")
     since = log.ends_at - 40 * DAY
-    with pytest.raises(DataError, match=r"write_off: none of the .* snapshots .* the log ends on"):
-        gather_test(log, model, since, log.ends_at, POLICY, rates)
+    with pytest.raises(DataError, match=r"write_off: none of the .* rows .* the log ends on"):
+        gather_test(InMemory(log), model, since, log.ends_at, POLICY, rates)
 
 
 def leaking():

@@ -25,6 +25,7 @@ from tests.training.company import (
 from tests.training.tables import table
 from training import fit
 from training.calibration import Calibrator
+from training.examples import InMemory
 from training.fit import TooFewCasesError, fit_examples, fit_model, refuse_too_few
 from training.labels import TARGETS
 from training.model import RiskModel, fit_booster, load_model, save_model, usual_values
@@ -96,15 +97,14 @@ def test_a_log_too_short_to_look_forward_gets_the_usual_rounds_and_no_calibrator
 
 
 def test_too_few_cases_are_refused_with_how_many_are_needed():
-    y = np.array([1.0] * 49 + [0.0] * 60)
     with pytest.raises(
         TooFewCasesError,
         match=r"late_payment is skipped: 49 positive cases among 109 labelled rows, 50 are needed",
     ):
-        refuse_too_few("late_payment", y)
+        refuse_too_few("late_payment", 109, 49)
     with pytest.raises(TooFewCasesError, match=r"49 negative cases"):
-        refuse_too_few("late_payment", 1 - y)
-    refuse_too_few("late_payment", np.array([1.0] * 50 + [0.0] * 50))
+        refuse_too_few("late_payment", 109, 60)
+    refuse_too_few("late_payment", 100, 50)
 
 
 def test_a_log_without_labels_is_refused():
@@ -118,16 +118,15 @@ def test_progress_tells_the_stages_in_order():
     fit_model(
         company_log(), "still_open", TRAIN_UNTIL, POLICY, company_rates(), RECIPE, told.append
     )
-    assert told == ["ledger", "features", "inner fits", "final fit"]
+    assert told == ["snapshots", "features", "inner fits", "final fit"]
 
 
 def test_a_rhythm_not_stated_turns_monthly_when_weekly_is_too_much(monkeypatch):
     recipe = replace(RECIPE, rhythm=None)
-    known = company_log().upto(TRAIN_UNTIL - 1)
-    ledger = fit.keep_ledger(known, POLICY)
-    assert fit._in_rhythm(known, ledger, recipe, TRAIN_UNTIL)[0].rhythm == "weekly"
+    known = InMemory(company_log()).before(TRAIN_UNTIL)
+    assert fit._in_rhythm(known, recipe, TRAIN_UNTIL, POLICY).rhythm == "weekly"
     monkeypatch.setattr(fit, "MOST_ROWS", 1000)
-    assert fit._in_rhythm(known, ledger, recipe, TRAIN_UNTIL)[0].rhythm == "monthly"
+    assert fit._in_rhythm(known, recipe, TRAIN_UNTIL, POLICY).rhythm == "monthly"
 
 
 # The model itself.

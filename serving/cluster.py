@@ -1,0 +1,139 @@
+"""A scoring run on a Dask cluster: partition by partition, one logical run, one transaction.
+
+What is common to all customers (peer rates, past late cases) is counted in a first pass over the
+partitions and added up; the second pass scores each partition and leaves its rows on the cluster.
+Only what ranks the rows comes to the client before it writes them, one partition after the other.
+A task that is lost with its worker is done again; the store shows the run when all of it is there.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from distributed import Future
+
+from eventlog.log import timestamp
+from eventlog.partitions import load_partition
+from eventlog.policy import Policy
+from eventlog.rates import Rates
+from features.partitions import PartitionedLog, gathered
+from features.peers import record_of, sum_outcomes
+from serving.delay import add_cases
+from serving.history import keep_part
+from serving.scoring import (
+    Common,
+    as_worklist,
+    count_known,
+    ranks_of,
+    refuse_none_open,
+    refuse_unready,
+    score_customers,
+    skipped_targets,
+)
+from serving.store import Run, Store
+from training.model import RiskModel
+from training.registry import Version
+
+_RANKED_BY = ["priority", "open_balance_reporting", "actionable"]
+_SUMMED = ["open_balance_reporting", "expected_loss", "priority"]
+
+
+def make_run_on_cluster(
+    log: PartitionedLog,
+    cutoff: int,
+    champions: Mapping[str, tuple[RiskModel, Version]],
+    policy: Policy,
+    rates: Rates,
+    store: Store,
+    history: Path,
+    *,
+    run_id: str,
+    scored_at: pd.Timestamp,
+    log_name: str = "",
+    progress: Callable[[str], None] = lambda _: None,
+) -> Run:
+    """Score the invoices open at a cutoff and store the run; see `serving.run.make_run`.
+
+    Raises
+    ------
+    NotReadyError
+        If there is no champion, or the cluster lost its workers.
+    DataError
+        If the cutoff lies after the end of the log, or no invoice is open at it.
+    """
+    partitions = log.partitions
+    models = {target: model for target, (model, _) in champions.items()}
+    versions = {target: version.version for target, (_, version) in champions.items()}
+    policy = refuse_unready(models, cutoff, partitions.ends_at, policy)
+    known = replace(log, cutoff=cutoff)
+    terms = {"cutoff": cutoff, "policy": policy, "rates": rates}
+    progress("what is common")
+    counted = known.gather(count_known, **terms)
+    n_open = sum(part.n_open for part in counted)
+    refuse_none_open(n_open, cutoff, partitions.first_known_at, partitions.ends_at)
+    outcomes = sum_outcomes(part.outcomes for part in counted)
+    record = record_of(outcomes, load_partition(partitions, 0), np.array([cutoff]))
+    common = Common(record, add_cases(part.cases for part in counted))
+    progress("scores")
+    open_ones = [number for number, part in enumerate(counted) if part.n_open]
+    scored = known.each(score_customers, models=models, common=common, only=open_ones, **terms)
+    progress("ranks")
+    figures = gathered(log.client, log.client.map(_figures, scored))
+    rank = ranks_of(pd.concat(figures, ignore_index=True))
+    progress("history")
+    path = _history(known, history, f"{partitions.fingerprint}-{cutoff}")
+    total = pd.concat([part[_SUMMED] for part in figures]).sum()
+    run = Run(
+        run_id=run_id,
+        as_of=timestamp(cutoff),
+        scored_at=scored_at,
+        log_name=log_name,
+        log_fingerprint=partitions.fingerprint,
+        history_path=str(path),
+        reporting_currency=rates.reporting,
+        policy=policy.as_dict(),
+        models=versions,
+        n_invoices=n_open,
+        open_balance=float(total["open_balance_reporting"]),
+        expected_loss=float(total["expected_loss"]),
+        priority=float(total["priority"]),
+        skipped=skipped_targets(models),
+    )
+    progress("storing")
+    ranked = _ranked(log, scored, rank)
+    store.write_run(run, (as_worklist(part, models, versions) for part in ranked))
+    return run
+
+
+def _figures(scored: pd.DataFrame) -> pd.DataFrame:
+    """What ranks and sums up the rows of a partition."""
+    return scored[list(dict.fromkeys(_RANKED_BY + _SUMMED))]
+
+
+def _ranked(
+    log: PartitionedLog, scored: list[Future[pd.DataFrame]], rank: np.ndarray
+) -> Iterator[pd.DataFrame]:
+    """Scored rows with their ranks among all, one partition after the other."""
+    begin = 0
+    for future in scored:
+        (part,) = gathered(log.client, [future])
+        part["rank"] = rank[begin : begin + len(part)]
+        begin += len(part)
+        yield part
+
+
+def _history(known: PartitionedLog, folder: Path, name: str) -> Path:
+    """Write the log as scored, a file a partition; the folder appears when it is complete."""
+    path, unfinished = folder / name, folder / f"unfinished-{name}"
+    if not path.exists():
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        numbers = list(range(len(known)))
+        known.gather(keep_part, numbers, folder=str(unfinished.resolve()))
+        unfinished.replace(path)
+    return path
