@@ -16,7 +16,6 @@ from typing import Any
 import numba
 import numpy as np
 import pyarrow as pa
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -26,6 +25,9 @@ from eventlog.order import side_by_side
 
 Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint64]
+#: A machine number, whose type is found when the code is compiled.
+Number = Any
+Head = tuple[Number, Number, Number, Number]
 
 _NEWLINE, _RETURN, _QUOTE = 10, 13, 34
 #: Bytes that are worth a part of their own.
@@ -34,8 +36,8 @@ _PART = 1 << 22
 _PIECE = 1 << 18
 #: Levels a table has room for at first, and how often more its slots are.
 _LEVELS, _SPARE = 1 << 14, 2
-#: Records that are split before their cells are coded, so that both stay in a core's cache.
-_AT_ONCE = 512
+#: Cells that are split before they are coded, so that both stay in a core's cache.
+_AT_ONCE = 1 << 13
 #: Levels of a column that a core's cache holds.
 _CACHED = 1 << 12
 #: A level is eight words: its first 32 bytes, where it first stands, its length, its column and
@@ -68,7 +70,7 @@ class _Table:
         while room < self.n_levels + more:
             room *= 2
         if room > len(self.levels):
-            levels = np.zeros((room, _FIELDS), dtype=np.uint64)
+            levels = _empty_levels(room)
             levels[: self.n_levels] = self.levels[: self.n_levels]
             self.levels, self.slots = levels, np.zeros(_SPARE * room, dtype=np.uint64)
             _place(address, last, levels, self.n_levels, self.slots)
@@ -105,7 +107,9 @@ def coded_cells(
     if found is None:
         return None
     cuts = _cuts(view, found[1])
-    most = side_by_side(lambda ends: _count(view, *ends, _NEWLINE) + 1, list(pairwise(cuts)))
+    most = side_by_side(
+        lambda ends: _count(view, ends[0], ends[1], _NEWLINE) + 1, list(pairwise(cuts))
+    )
     codes_of = np.empty((width, sum(most)), dtype=np.int32)
     firsts = np.cumsum([0, *most])
     tables = [_new_table(width) for _ in most]
@@ -129,7 +133,9 @@ def coded_cells(
         return None
     total = sum(n_records)
     return header, [
-        pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(column[:total]), texts)])
+        pa.chunked_array(
+            [pa.DictionaryArray.from_arrays(pa.array(column[:total]), texts, safe=False)]
+        )
         for column, texts in zip(codes_of, levels, strict=True)
     ]
 
@@ -137,12 +143,19 @@ def coded_cells(
 def _new_table(width: int) -> _Table:
     table = _Table(
         slots=np.zeros(_SPARE * _LEVELS, dtype=np.uint64),
-        levels=np.zeros((_LEVELS, _FIELDS), dtype=np.uint64),
+        levels=_empty_levels(_LEVELS),
         n_levels=1,
         counts=np.ones(width, dtype=np.int32),
     )
-    table.make_room(0, 0, _AT_ONCE * width)
+    table.make_room(0, 0, max(_AT_ONCE, width))
     return table
+
+
+def _empty_levels(room: int) -> Words:
+    """Levels, each in one line of the cache."""
+    words = np.zeros((room + 1) * _FIELDS, dtype=np.uint64)
+    first = -words.ctypes.data % 64 // 8
+    return words[first : first + room * _FIELDS].reshape(room, _FIELDS)
 
 
 def _coded(
@@ -161,7 +174,7 @@ def _coded(
         )  # fmt: skip
         if begin < 0:
             return None
-        table.make_room(address, last, _AT_ONCE * len(codes))
+        table.make_room(address, last, max(_AT_ONCE, len(codes)))
     return record, begin
 
 
@@ -260,16 +273,20 @@ def _next_line(view: Bytes, position: int, quoted: bool) -> int:  # pragma: no c
     return position
 
 
-@intrinsic
-def _eight_bytes(context: Any, address: Any) -> Any:
-    """The eight bytes at an address as one word, aligned or not."""
+def _load(context: Any, address: Any) -> Any:
+    """How the eight bytes at an address are loaded as one word, aligned or not."""
 
     def load(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        word = builder.load(builder.inttoptr(given[0], ir.IntType(64).as_pointer()))
+        word = builder.load(
+            builder.inttoptr(given[0], context.get_value_type(types.uint64).as_pointer())
+        )
         word.align = 1
         return word
 
     return types.uint64(types.int64), load
+
+
+_eight_bytes: Any = intrinsic(_load)
 
 
 # The functions below take addresses and not arrays: handing an array on counts its users, which
@@ -278,7 +295,7 @@ def _eight_bytes(context: Any, address: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _word(address: int, length: int, last: int) -> np.uint64:  # pragma: no cover - compiled
+def _word(address: Number, length: Number, last: Number) -> Number:  # pragma: no cover - compiled
     """Up to eight bytes of a text as one word, filled up with zeros; `length` is above 0."""
     if address <= last:
         word = _eight_bytes(address)
@@ -291,9 +308,7 @@ def _word(address: int, length: int, last: int) -> np.uint64:  # pragma: no cove
 
 
 @numba.njit(cache=True, nogil=True)
-def _head(
-    address: int, length: int, last: int
-) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:  # pragma: no cover - compiled
+def _head(address: Number, length: Number, last: Number) -> Head:  # pragma: no cover - compiled
     """The first 32 bytes of a text as four words."""
     second = third = fourth = np.uint64(0)
     first = _word(address, length, last)
@@ -308,12 +323,12 @@ def _head(
 
 @numba.njit(cache=True, nogil=True)
 def _hash(
-    address: int,
-    length: int,
-    column: int,
-    last: int,
-    head: tuple[np.uint64, np.uint64, np.uint64, np.uint64],
-) -> np.uint64:  # pragma: no cover - compiled
+    address: Number,
+    length: Number,
+    column: Number,
+    last: Number,
+    head: Head,
+) -> Number:  # pragma: no cover - compiled
     mixed = (head[0] ^ np.uint64(length)) * _MIX[0] + (head[1] ^ np.uint64(column)) * _MIX[1]
     mixed ^= head[2] * _MIX[2] + head[3] * _MIX[3]
     for place in range(_HEAD, length, 8):
@@ -324,7 +339,9 @@ def _hash(
 
 
 @numba.njit(cache=True, nogil=True)
-def _same_tail(one: int, other: int, length: int, last: int) -> bool:  # pragma: no cover - compiled
+def _same_tail(
+    one: Number, other: Number, length: Number, last: Number
+) -> bool:  # pragma: no cover - compiled
     """Whether two texts of one length agree beyond their heads."""
     for place in range(_HEAD, length, 8):
         left = length - place
@@ -360,7 +377,7 @@ def _code(
         for i in range(n):
             fetched[i] = slots[hashes[i] & mask]
         for i in range(n):
-            hashes[i] ^= levels[fetched[i] & _LEVEL_BITS, _FIELDS - 1] & np.uint64(0)
+            codes[i] = levels[fetched[i] & _LEVEL_BITS, _CODE]
     for i in range(n):
         length = np.int64(lengths[i])
         if length == 0:
@@ -417,7 +434,7 @@ def _hits(word: np.uint64, marks: np.uint64) -> np.uint64:  # pragma: no cover -
 
 @numba.njit(cache=True, nogil=True)
 def _split(
-    view: Bytes, address: int, position: int, end: int, mark: int, begins: Ints, lengths: Codes
+    view: Bytes, address: int, position: Number, end: int, mark: int, begins: Ints, lengths: Codes
 ) -> tuple[int, int]:  # pragma: no cover - compiled
     """Find the cells of the next records, as many as there is room for.
 
@@ -500,7 +517,7 @@ def _code_records(
     number of levels.
     """
     width, most = codes.shape
-    begins = np.empty((width, min(_AT_ONCE, most)), dtype=np.int64)
+    begins = np.empty((width, max(_AT_ONCE // width, 1)), dtype=np.int64)
     lengths = np.empty(begins.shape, dtype=np.int32)
     while record < most and position < end and n_levels + begins.size <= len(levels):
         n = min(begins.shape[1], most - record)

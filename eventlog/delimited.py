@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numba
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -343,13 +344,37 @@ def _lines(data: pa.Buffer, records: int, skipped: int, rows: Ints) -> Ints:
 
 def _record_lines(view: NDArray[np.uint8]) -> Ints:
     """Line numbers on which records begin; blank lines are no records."""
-    breaks = np.flatnonzero(view == _NEWLINE)
-    if not len(breaks):
-        breaks = np.flatnonzero(view == _RETURN)
-    starts = np.append(0, breaks + 1)
-    ends = np.append(breaks, len(view))
-    returned = (ends > starts) & (view[np.maximum(ends - 1, 0)] == _RETURN)
-    blank = ends - returned <= starts
-    quotes = np.flatnonzero(view == _QUOTE)
-    inside = np.searchsorted(quotes, starts) % 2 == 1
-    return np.flatnonzero(~blank & ~inside) + 1
+    ends = _NEWLINE if _NEWLINE in view[:_SAMPLE] or (view == _NEWLINE).any() else _RETURN
+    lines = np.empty(_count_lines(view, ends), dtype=np.int64)
+    return lines[: _find_records(view, ends, lines)]
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_lines(view: NDArray[np.uint8], ends: int) -> int:  # pragma: no cover - compiled
+    lines = 1
+    for byte in view:
+        if byte == ends:
+            lines += 1
+    return lines
+
+
+@numba.njit(cache=True, nogil=True)
+def _find_records(
+    view: NDArray[np.uint8], ends: int, lines: Ints
+) -> int:  # pragma: no cover - compiled
+    """Write the numbers of the lines that are not blank and begin outside quotes; how many."""
+    records, line, begin = 0, 1, 0
+    quoted = inside = False
+    for position in range(len(view) + 1):
+        if position == len(view) or view[position] == ends:
+            end = position
+            if end > begin and view[end - 1] == _RETURN:
+                end -= 1
+            if end > begin and not inside:
+                lines[records] = line
+                records += 1
+            begin, inside = position + 1, quoted
+            line += 1
+        elif view[position] == _QUOTE:
+            quoted = not quoted
+    return records

@@ -318,24 +318,17 @@ def build_log(
 
     # Customers in key order, invoices side by side within their customer.
     order_of_invoices = np.argsort(owner, kind="stable")
-    owner = owner[order_of_invoices].astype(np.int32)
-    new_code = np.empty(len(owner), dtype=np.int32)
-    new_code[order_of_invoices] = np.arange(len(owner), dtype=np.int32)
-    # Groups of events: of each customer those without an invoice, then its invoices. Group 0 has
-    # neither.
-    group_of_invoice = np.arange(len(owner), dtype=np.int32) + owner + 2
-    alone = (
-        np.searchsorted(owner, np.arange(len(customer_keys))) + np.arange(len(customer_keys)) + 1
+    invoice_customer: Codes = owner[order_of_invoices].astype(np.int32)
+    n_invoices, n_customers = len(owner), len(customer_keys)
+    new_code = np.empty(n_invoices, dtype=np.int32)
+    new_code[order_of_invoices] = np.arange(n_invoices, dtype=np.int32)
+    group_of_invoice, group_of_customer, invoice_of, customer_of = _groups(
+        invoice_customer, n_customers
     )
-    invoice_of = np.full(len(owner) + len(customer_keys) + 1, -1, dtype=np.int32)
-    invoice_of[group_of_invoice] = np.arange(len(owner), dtype=np.int32)
-    customer_of = np.full(len(invoice_of), -1, dtype=np.int32)
-    customer_of[group_of_invoice] = owner
-    customer_of[alone] = np.arange(len(customer_keys), dtype=np.int32)
     group = np.where(
         invoice_code >= 0,
-        picked(np.append(group_of_invoice[new_code], 0).astype(np.int32), invoice_code),
-        picked(np.append(alone, 0).astype(np.int32), customer_code),
+        picked(np.append(group_of_invoice[new_code], np.int32(0)), invoice_code),
+        picked(np.append(group_of_customer, np.int32(0)), customer_code),
     )
     by_role = np.lexsort((np.arange(len(roles)), roles)).astype(np.int16)
     rank = np.empty(len(roles), dtype=np.int16)
@@ -357,7 +350,7 @@ def build_log(
         columns=dict(zip(names, taken, strict=True)),
         activities=tuple(str(name) for name in activities),
         invoice_keys=invoice_keys.iloc[order_of_invoices].reset_index(drop=True),
-        invoice_customer=_fixed(owner),
+        invoice_customer=_fixed(invoice_customer),
         customer_keys=customer_keys.reset_index(drop=True),
         ends_at=int(known.max()) if ends_at is None else ends_at,
         has_customers=has_customers,
@@ -440,6 +433,30 @@ def _keys(
     texts = levels.take(pa.array(by_text[present % n_levels]))
     names = texts.to_pandas() if len(texts) else np.empty(0, dtype=object)
     return code, pd.DataFrame({"company": companies[present // n_levels], name: names})
+
+
+def _groups(invoice_customer: Codes, n_customers: int) -> tuple[Codes, Codes, Codes, Codes]:
+    """Groups of events in their order: of each customer those of it alone, then its invoices.
+
+    Returns
+    -------
+    of_invoice : ndarray of int32, shape (n_invoices,)
+    of_customer : ndarray of int32, shape (n_customers,)
+        The group of its events without an invoice.
+    invoice, customer : ndarray of int32, shape (n_groups,)
+        Whose events each group holds; -1 where none. Group 0 has neither.
+    """
+    invoices = np.arange(len(invoice_customer), dtype=np.int32)
+    customers = np.arange(n_customers, dtype=np.int32)
+    of_invoice = invoices + invoice_customer + 2
+    before = np.searchsorted(invoice_customer, customers).astype(np.int32)
+    of_customer = before + customers + 1
+    invoice = np.full(len(invoices) + n_customers + 1, -1, dtype=np.int32)
+    invoice[of_invoice] = invoices
+    customer = np.full(len(invoice), -1, dtype=np.int32)
+    customer[of_invoice] = invoice_customer
+    customer[of_customer] = customers
+    return of_invoice, of_customer, invoice, customer
 
 
 @numba.njit(cache=True, nogil=True)

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from eventlog.known import Codes, Ints
 
 Scalar = TypeVar("Scalar", bound=np.generic)
-Given, Found = TypeVar("Given"), TypeVar("Found")
+Given = TypeVar("Given")
+Found = TypeVar("Found")
 
 #: Groups up to this size are put in order by moving events past their neighbours.
 _SMALL = 48

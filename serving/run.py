@@ -30,7 +30,7 @@ def make_run(
     scored_at: pd.Timestamp,
     log_name: str = "",
     progress: Callable[[str], None] = lambda _: None,
-) -> tuple[Run, pd.DataFrame]:
+) -> Run:
     """Score the invoices open at a cutoff and store the run.
 
     The history file is written first and the store last, so a run that the store shows is whole.
@@ -44,9 +44,8 @@ def make_run(
 
     Returns
     -------
-    run : Run
-    worklist : DataFrame
-        In rank order.
+    Run
+        `Store.worklist` has its rows.
     """
     scored = score(
         log,
@@ -78,4 +77,4 @@ def make_run(
     )
     progress("storing")
     store.write_run(run, worklist)
-    return run, worklist
+    return run

@@ -14,6 +14,8 @@ import subprocess
 import sys
 import uuid
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -117,6 +119,14 @@ OverrideOption = Annotated[
     str,
     typer.Option("--override-leakage", help="Go on despite the leakage linter; say why."),
 ]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        help="Work on a Dask cluster: 'local' for a worker process a core of this machine, or "
+        "the address of a scheduler, tcp://HOST:PORT.",
+    ),
+]
 ThreadsOption = Annotated[
     int, typer.Option("--threads", min=0, help="Threads for LightGBM; 0 uses every core.")
 ]
@@ -214,6 +224,42 @@ def read_partitions(folder: str, options: list[str], quiet: bool) -> tuple[Event
         partitions = open_partitions(folder)
         log = read_whole(partitions, progress=say)
         return log, summary_of(partitions, log)
+
+
+@contextmanager
+def opened(
+    source: str, scheduler: str | None, read_log: Callable[[], EventLog]
+) -> Iterator[tuple[Any, EventLog]]:
+    """A log to work on, in memory or on a cluster, and a log with its levels for the rate table."""
+    if scheduler is None:
+        log = read_log()
+        yield log, log
+        return
+    from eventlog.partitions import load_partition
+    from ui.cluster import partitioned_log
+
+    with partitioned_log(scheduler, source, read_log) as on_cluster:
+        yield on_cluster, load_partition(on_cluster.partitions, 0)
+
+
+def learned_from(log: Any) -> Any:
+    """What models learn from: a log in memory, or a log in partitions as a source of rows."""
+    if isinstance(log, EventLog):
+        return log
+    from training.cluster import OnCluster
+
+    return OnCluster(log)
+
+
+def scoring_job(log: Any) -> Callable[..., Any]:
+    """What makes a scoring run of a log in memory, or of one in partitions."""
+    if isinstance(log, EventLog):
+        from serving.run import make_run
+
+        return make_run
+    from serving.cluster import make_run_on_cluster
+
+    return make_run_on_cluster
 
 
 def rates_now(log: EventLog, path: Path | None, policy: Policy) -> Rates:
@@ -423,6 +469,7 @@ def train(
     override_leakage: OverrideOption = "",
     seeds: Annotated[int, typer.Option(min=1, max=20, help="Boosters to average.")] = 3,
     threads: ThreadsOption = 0,
+    scheduler: SchedulerOption = None,
     policy: PolicyOption = None,
     rates: RatesOption = None,
     mapping: MappingOption = None,
@@ -451,8 +498,6 @@ def train(
         still_open_days=still_open_days,
         write_off_horizon_days=write_off_horizon_days,
     )
-    events, _ = read(log, mapping, query, sheet, day_first=day_first, quiet=as_json)
-    until = moment_of(train_until, "--train-until") if train_until else events.ends_at + 1
     only, without = chosen_attributes(attributes)
     recipe = Recipe(
         rhythm=snapshots.value if snapshots else None,
@@ -462,12 +507,20 @@ def train(
         without=without,
     )
     wanted: tuple[Target, ...] = tuple(t.value for t in target) if target else TARGETS
-    with stages("Training", steps=12 * len(wanted), quiet=as_json) as say:
+
+    def read_it() -> EventLog:
+        return read(log, mapping, query, sheet, day_first=day_first, quiet=as_json)[0]
+
+    with (
+        opened(log, scheduler, read_it) as (events, part),
+        stages("Training", steps=12 * len(wanted), quiet=as_json) as say,
+    ):
+        source = learned_from(events)
         outcomes = train_all(
-            events,
-            until,
+            source,
+            moment_of(train_until, "--train-until") if train_until else source.ends_at + 1,
             decided,
-            rates_now(events, rates, decided),
+            rates_now(part, rates, decided),
             recipe,
             open_registry(settings.tracking_uri, settings.home / "mlruns" / "artifacts"),
             targets=wanted,
@@ -510,6 +563,7 @@ def backtest(
         int, typer.Option(min=0, help="Bootstrap samples for the differences to the baselines.")
     ] = 400,
     threads: ThreadsOption = 0,
+    scheduler: SchedulerOption = None,
     policy: PolicyOption = None,
     rates: RatesOption = None,
     mapping: MappingOption = None,
@@ -534,7 +588,6 @@ def backtest(
         still_open_days=still_open_days,
         write_off_horizon_days=write_off_horizon_days,
     )
-    events, _ = read(log, mapping, query, sheet, day_first=day_first, quiet=as_json)
     only, without = chosen_attributes(attributes)
     recipe = Recipe(
         rhythm=snapshots.value if snapshots else None,
@@ -543,14 +596,21 @@ def backtest(
         only=only,
         without=without,
     )
-    with stages("Backtest", steps=7, quiet=as_json) as say:
+
+    def read_it() -> EventLog:
+        return read(log, mapping, query, sheet, day_first=day_first, quiet=as_json)[0]
+
+    with (
+        opened(log, scheduler, read_it) as (events, part),
+        stages("Backtest", steps=7, quiet=as_json) as say,
+    ):
         found = run_backtest(
-            events,
+            learned_from(events),
             target.value,
             moment_of(train_until, "--train-until"),
             moment_of(test_until, "--test-until"),
             decided,
-            rates_now(events, rates, decided),
+            rates_now(part, rates, decided),
             recipe,
             override=override_leakage,
             repeats=repeats,
@@ -578,13 +638,13 @@ def score(
     query: QueryOption = None,
     sheet: SheetOption = None,
     day_first: DayFirstOption = None,
+    scheduler: SchedulerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score every open invoice with the champions and store the ranked worklist.
 
     Example: `duecast score log.parquet --cutoff 2024-06-01 --out worklist.xlsx`
     """
-    from serving.run import make_run
     from serving.store import Store
     from training.registry import champions, open_registry
     from ui.report import print_run, print_worklist
@@ -594,18 +654,25 @@ def score(
     refuse_existing(file, overwrite)
     if file is not None and file.suffix.lower() not in {".csv", ".parquet", ".xlsx"}:
         raise DataError(f"'{file.name}' is neither .csv, .parquet nor .xlsx. Choose one of them.")
-    events, _ = read(log, mapping, query, sheet, day_first=day_first, quiet=as_json)
-    moment = moment_of(cutoff, "--cutoff") if cutoff else events.ends_at
-    with stages("Scoring", steps=8, quiet=as_json) as say:
+    store = Store(settings.store_url)
+
+    def read_it() -> EventLog:
+        return read(log, mapping, query, sheet, day_first=day_first, quiet=as_json)[0]
+
+    with (
+        opened(log, scheduler, read_it) as (events, part),
+        stages("Scoring", steps=8, quiet=as_json) as say,
+    ):
+        moment = moment_of(cutoff, "--cutoff") if cutoff else part.ends_at
         say("champions")
         registry = open_registry(settings.tracking_uri, settings.home / "mlruns" / "artifacts")
-        run, worklist = make_run(
+        run = scoring_job(events)(
             events,
             moment,
             champions(registry),
             decided,
-            rates_now(events, rates, decided),
-            Store(settings.store_url),
+            rates_now(part, rates, decided),
+            store,
             settings.home / "history",
             run_id=f"{timestamp(moment):%Y%m%d}-{uuid.uuid4().hex[:8]}",
             scored_at=pd.Timestamp.now(tz="UTC").tz_localize(None),  # noqa: TID251 - entry point
@@ -615,12 +682,12 @@ def score(
     if file is not None:
         from serving.export import export
 
-        export(worklist, file)
+        export(store.worklist(run.run_id, tab="all"), file)
     if as_json:
         print_json({field: getattr(run, field) for field in run.__dataclass_fields__})
         return
     print_run(out, run)
-    print_worklist(out, worklist.loc[worklist["actionable"]].head(15), run.reporting_currency)
+    print_worklist(out, store.worklist(run.run_id, limit=15), run.reporting_currency)
 
 
 @app.command()

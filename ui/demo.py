@@ -56,13 +56,14 @@ def run_demo(out: Console, folder: Path, invoices: int) -> None:
             log, log.ends_at + 1, policy, rates, Recipe(), registry, log_name="demo", progress=say
         )
         say("scoring the open invoices")
-        run, worklist = make_run(
+        store = Store(settings.store_url)
+        run = make_run(
             log,
             log.ends_at,
             champions(registry),
             policy,
             rates,
-            Store(settings.store_url),
+            store,
             folder.absolute() / "history",
             run_id="demo",
             scored_at=pd.Timestamp.now(tz="UTC").tz_localize(None),  # noqa: TID251 - entry point
@@ -74,6 +75,6 @@ def run_demo(out: Console, folder: Path, invoices: int) -> None:
     print_training(out, outcomes)
     out.rule("Whom to call first")
     print_run(out, run)
-    print_worklist(out, worklist.loc[worklist["actionable"]].head(15), run.reporting_currency)
+    print_worklist(out, store.worklist(run.run_id, limit=15), run.reporting_currency)
     home = os.path.relpath(folder)
     out.print(f"Open the pages:  [bold]DUECAST_HOME={home} .venv/bin/duecast ui[/]")

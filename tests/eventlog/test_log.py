@@ -24,7 +24,7 @@ from eventlog.log import (
     units,
 )
 from eventlog.reader import log_from_frame
-from eventlog.template import Role
+from eventlog.template import DUE_DATE_PASSED, Role
 from tests.builders import frames, happened, logs, make_log
 
 quick = settings(
@@ -193,13 +193,12 @@ def test_a_log_ends_with_what_became_known_last() -> None:
 
 
 def test_stated_passings_of_the_due_date_are_left_out() -> None:
-    nobody = pd.DataFrame({"company": [""] * 2, "customer": [""] * 2})
+    two = np.array([0, 0], dtype=np.int32)
     log = build_log(
-        invoice=pd.DataFrame({"company": [""] * 2, "invoice": ["A"] * 2}),
-        customer=nobody,
-        activity=pd.Series(["Payment Due Date Passed", "Invoice Posted and Sent"]),
+        invoice=Column("level", two, ("A",)),
+        customer=Column("level", two - 1),
+        activity=Column("level", np.array([0, 1]), (DUE_DATE_PASSED, "Invoice Posted and Sent")),
         event_time=np.array([micros("2024-02-01"), micros("2024-01-01")]),
-        recorded_time=np.array([NONE, NONE]),
         columns={"Score": Column("number", np.array([1.0, 2.0]))},
     )
     assert log.activities == ("Invoice Posted and Sent",)

@@ -203,6 +203,7 @@ def shares(events: list[int], n_parts: int) -> list[list[int]]:
         ([1, 1, 100, 1, 1], 3, [[1, 1], [100], [1, 1]]),
         ([100, 1, 1, 1, 1], 3, [[100], [1, 1], [1, 1]]),
         ([20, 40, 40], 3, [[20], [40], [40]]),
+        ([1, 100, 1, 100, 1], 3, [[1], [100, 1], [100, 1]]),
         ([5, 6], 7, [[5], [6]]),
         ([0, 5, 0, 6, 0], 2, [[0, 5, 0], [6, 0]]),
         ([3, 3, 3], 1, [[3, 3, 3]]),
@@ -293,8 +294,10 @@ def cut_short(path: Path) -> None:
 
 
 def spoil(path: Path) -> None:
+    """Turn one bit that decompresses all the same, so that only the checksum tells."""
+    place = pq.read_metadata(path).row_group(0).column(5)
     held = bytearray(path.read_bytes())
-    held[200] ^= 0xFF
+    held[place.data_page_offset + place.total_compressed_size // 2] ^= 1
     path.write_bytes(held)
 
 
@@ -319,6 +322,14 @@ def test_a_folder_that_is_not_whole_is_refused_in_a_sentence(
     with pytest.raises(DataError, match=said) as raised:
         open_partitions(written.folder)
     assert "duecast partition" in str(raised.value)
+
+
+def test_a_folder_is_found_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = write_partitions(random_log(0), "parts", 2)
+    assert made == open_partitions("parts")
+    monkeypatch.chdir("/")
+    assert_equal(read_whole(made), random_log(0))
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

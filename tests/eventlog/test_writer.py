@@ -133,11 +133,10 @@ def test_money_in_a_csv_is_a_plain_number(tmp_path: Path) -> None:
 def test_kinds_of_a_parquet_file_are_those_of_the_log(tmp_path: Path) -> None:
     n = 2
     log = build_log(
-        invoice=pd.DataFrame({"company": [""] * n, "invoice": ["A", "B"]}),
-        customer=pd.DataFrame({"company": [""] * n, "customer": ["7", "7"]}),
-        activity=pd.Series([GENERATED] * n),
+        invoice=Column("level", np.array([0, 1], dtype=np.int32), ("A", "B")),
+        customer=Column("level", np.zeros(n, dtype=np.int32), ("7",)),
+        activity=Column("level", np.zeros(n, dtype=np.int32), (GENERATED,)),
         event_time=np.array([micros("2024-01-31")] * n),
-        recorded_time=np.full(n, NONE),
         columns={
             "Code": Column("level", np.array([0, 1], dtype=np.int32), ("1", "2")),
             "Fee": Column("money", np.array([5 * MINOR, NONE])),

@@ -221,6 +221,7 @@ def test_paths_longer_than_a_pattern_holds_are_left_to_lightgbm(monkeypatch):
     forest = forest_of(booster)
     assert forest.pieces is None
     np.testing.assert_array_equal(contributions(forest, rows), of_lightgbm(booster, rows))
+    assert contributions(forest, rows[:0]).shape == (0, N_COLUMNS + 1)
 
 
 def test_both_memory_orders_and_views_are_taken():
