@@ -251,8 +251,6 @@ class RowsOnCluster:
         self, sets: tuple[str, ...], rounds: int, parameters: dict[str, Any]
     ) -> lgb.Booster:
         columns = columns_of(self.encoding)
-        _hush()
-        self.client.run(_hush)
         estimator = lgb.DaskLGBMRegressor(client=self.client, n_estimators=rounds, **parameters)
         estimator.fit(
             *self._arrays(len(columns)),
@@ -270,11 +268,6 @@ class RowsOnCluster:
                 values.append(da.from_delayed(_VALUES(rows), shape, dtype=np.float32))
                 labels.append(da.from_delayed(_LABELS(rows), shape[:1], dtype=np.float64))
         return da.concatenate(values), da.concatenate(labels)
-
-
-def _hush() -> None:
-    """Send what LightGBM says of its sockets to Python's logging instead of standard output."""
-    lgb.register_logger(logging.getLogger("lightgbm"))
 
 
 def _customers_of(rows: Examples) -> Codes:

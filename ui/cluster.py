@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from distributed import Client, LocalCluster
+import lightgbm as lgb
+from distributed import Client, LocalCluster, Worker, WorkerPlugin
 
 from eventlog.errors import SettingsError
 from eventlog.log import EventLog
@@ -61,9 +62,18 @@ def partitioned_log(
         yield PartitionedLog(client, partitions)
 
 
+class _Silent(WorkerPlugin):
+    """Worker processes of ours print nothing: LightGBM tells of its sockets on standard output."""
+
+    def setup(self, worker: Worker) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 @contextmanager
 def _connected(scheduler: str) -> Iterator[Client]:
-    logging.getLogger("distributed").setLevel(logging.ERROR)
+    for name in ("distributed", "lightgbm"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    lgb.register_logger(logging.getLogger("lightgbm"))
     if scheduler == "local":
         with (
             LocalCluster(
@@ -75,6 +85,7 @@ def _connected(scheduler: str) -> Iterator[Client]:
             ) as cluster,
             Client(cluster) as client,
         ):
+            client.register_plugin(_Silent())
             yield client
         return
     if "://" not in scheduler:

@@ -149,6 +149,11 @@ def test_values_show_their_decimal_mark(values: list[str], mark: str | None) -> 
     assert decimal_mark([texts(*values)]) == mark
 
 
+@pytest.mark.parametrize(("last", "mark"), [("0.5", "."), ("1.234", None), ("1.234.567", ",")])
+def test_a_late_value_may_be_the_one_that_shows_the_mark(last: str, mark: str | None) -> None:
+    assert decimal_mark([texts(*["1.234"] * 3_000, last)]) == mark
+
+
 def test_numbers_that_are_not_finite_are_bad() -> None:
     values, bad = parse_numbers(texts("1.5", "inf", "nan", "x", None, "1,234"), ".")
     assert bad.tolist() == [False, True, True, True, False, False]

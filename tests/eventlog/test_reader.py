@@ -114,6 +114,18 @@ def test_a_row_set_aside_does_not_decide_the_kind_of_a_column() -> None:
     assert summary.additional_columns == {"Size": "number"}
 
 
+def test_a_line_set_aside_does_not_decide_the_kind_of_a_column(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(
+        "InvoiceNumber,ActivityName,EventTime,Size,DunningLevel\n"
+        f"A,{GENERATED},2024-01-31,1,2\nB,{GENERATED},never,big,final\n"
+    )
+    log, summary = read_log(path)
+    assert summary.additional_columns == {"Size": "number"}
+    assert log.columns["Size"].values.tolist() == [1.0]
+    assert summary.quarantine["Size"].tolist() == ["big"]
+
+
 def test_recorded_later_than_it_happened_is_known_later() -> None:
     log, _ = read(
         EventTime=["2024-01-31T10:00Z", "2024-01-31T11:00Z"],
