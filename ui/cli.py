@@ -811,6 +811,60 @@ def features(
 
 
 @app.command()
+def matrix(
+    log: LogArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write: .parquet.")],
+    snapshots: Annotated[Rhythm, typer.Option(help="When invoices are looked at.")] = Rhythm.weekly,
+    since: Annotated[
+        str | None, typer.Option("--since", help="First cutoff; default: all.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Cutoffs before this; default: the log's end.")
+    ] = None,
+    attributes: AttributesOption = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    policy: PolicyOption = None,
+    rates: RatesOption = None,
+    mapping: MappingOption = None,
+    query: QueryOption = None,
+    sheet: SheetOption = None,
+    day_first: DayFirstOption = None,
+) -> None:
+    """Write the feature matrix of every open invoice at every cutoff, as known then.
+
+    Memory stays small: the file is written block by block.
+
+    Example: `duecast matrix log.parquet features.parquet --snapshots monthly`
+    """
+    from features.attributes import choose_encoding
+    from features.matrix import columns_of
+    from features.matrix_file import write_matrix
+
+    refuse_existing(file, overwrite)
+    if file.suffix.lower() != ".parquet":
+        raise DataError(f"'{file.name}' is no .parquet file. Name it so.")
+    decided = policy_now(settings_now(), policy)
+    events, _ = read(log, mapping, query, sheet, day_first=day_first)
+    last = moment_of(until, "--until") if until else events.ends_at + 1
+    only, without = chosen_attributes(attributes)
+    encoding = choose_encoding(events, last, only=only, without=without)
+    with stages("Features") as say:
+        n_rows = write_matrix(
+            events,
+            file,
+            snapshots.value,
+            moment_of(since, "--since") if since else None,
+            last,
+            encoding,
+            decided,
+            rates_now(events, rates, decided),
+            progress=say,
+        )
+    size, n_columns = file.stat().st_size / 1e6, len(columns_of(encoding))
+    out.print(f"{n_rows:,} rows × {n_columns} features written to {file} ({size:,.0f} MB).")
+
+
+@app.command()
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
     browser: Annotated[bool, typer.Option("--browser/--no-browser")] = True,
