@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.peers import Events, SnapshotRows
+from benchmarks.synthetic import Events, SnapshotRows
 from eventlog.log import DAY, Column, EventLog
 from features.blocks import Block, blocks_of, in_parallel
 from features.running_totals import read_at, running_totals, sort_facts, totals_at
@@ -77,8 +77,7 @@ def with_duecast(data: Loaded) -> NDArray[np.float32]:
         for days in LOOK_BACKS:
             then = read_at(by_customer, customer, asked.cutoff - days * DAY).last
             parts.append(standing - totals_at(totals, then))
-        for i, part in enumerate(parts):
-            values[block.rows, i * n_totals : (i + 1) * n_totals] = part
+        values[block.rows] = np.hstack(parts, dtype=np.float32, casting="unsafe")
 
     for _ in in_parallel(fill, blocks_of(data.log, data.snapshots)):
         pass

@@ -190,8 +190,9 @@ class EventLog:
         Nothing but codes is copied: customers, invoices and events lie side by side. Invoices and
         customers are counted anew from 0; levels and activities keep their codes.
         """
-        begin, end = np.searchsorted(self.customer, [first, last])
-        since, until = np.searchsorted(self.invoice_customer, [first, last])
+        ends = np.array([first, last], dtype=np.int32)  # of another type, all would be converted
+        begin, end = np.searchsorted(self.customer, ends)
+        since, until = np.searchsorted(self.invoice_customer, ends)
         rows = slice(int(begin), int(end))
         invoice = self.invoice[rows]
         return replace(

@@ -281,7 +281,7 @@ def refuse_folder(folder: str | Path, replace: bool = False) -> None:
         )
     if not replace:
         raise DataError(
-            f"{place} holds partitions already. Name another folder, or replace them with --force."
+            f"{place} holds partitions already. Name another folder, or replace them with --overwrite."
         )
 
 

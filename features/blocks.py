@@ -56,7 +56,7 @@ def blocks_of(log: EventLog, snapshots: Snapshots, size: int | None = None) -> I
         Events and snapshots a block; default `BLOCK_SIZE`.
     """
     first = _first_customers(log, snapshots, size or BLOCK_SIZE)
-    first_invoice = np.searchsorted(log.invoice_customer, first).astype(np.int32)
+    first_invoice = np.searchsorted(log.invoice_customer, first.astype(np.int32)).astype(np.int32)
     block = np.searchsorted(first_invoice[1:-1], snapshots.invoice, side="right")
     rows = np.argsort(block.astype(np.int32), kind="stable")
     starts = np.searchsorted(block[rows], np.arange(len(first)))

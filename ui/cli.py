@@ -385,7 +385,9 @@ def partition(
     query: QueryOption = None,
     sheet: SheetOption = None,
     day_first: DayFirstOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a folder of partitions.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a folder of partitions.")
+    ] = False,
 ) -> None:
     """Write a log as a folder of partitions, for work on a cluster.
 
@@ -395,12 +397,12 @@ def partition(
     """
     from eventlog.partitions import refuse_folder, write_partitions
 
-    refuse_folder(folder, force)
+    refuse_folder(folder, overwrite)
     events, _ = read(log, mapping, query, sheet, day_first=day_first)
     number = partitions or max(1, round(len(events) / EVENTS_A_PARTITION))
     name = Path(log).name if "://" not in log else "database query"
     with stages("Writing") as say:
-        made = write_partitions(events, folder, number, name=name, replace=force, progress=say)
+        made = write_partitions(events, folder, number, name=name, replace=overwrite, progress=say)
     counted = "1 partition" if len(made.parts) == 1 else f"{len(made.parts):,} partitions"
     out.print(
         f"{made.n_events:,} events of {made.n_invoices:,} invoices and {made.n_customers:,} "

@@ -516,7 +516,7 @@ def test_the_command_writes_partitions_that_are_a_log_again(
     assert "244 events of 24 invoices and 5 customers written to parts in 1 partition, " in said
     size = sum(path.stat().st_size for path in (tmp_path / "parts").iterdir())
     assert f"{size:,} bytes" in said
-    assert "3 partitions" in run("partition", "parts", "parts", "--partitions", "3", "--force")
+    assert "3 partitions" in run("partition", "parts", "parts", "--partitions", "3", "--overwrite")
     again, parted = cli.read("parts", quiet=True)
     assert_equal(again, log)
     assert open_partitions("parts").name == "parts"
