@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from benchmarks.synthetic import Events, SnapshotRows
 from eventlog.log import DAY, Column, EventLog
 from features.blocks import Block, blocks_of, in_parallel
-from features.running_totals import read_at, running_totals, sort_facts, totals_at
+from features.running_totals import Deltas, read_at, sort_facts, totals_at
 from features.snapshots import Snapshots
 
-LOOK_BACKS = (365, 90)
+#: Days; 0 is all time.
+LOOK_BACKS = (0, 365, 90)
 
 
 @dataclass(frozen=True)
@@ -60,28 +61,30 @@ def with_duecast(data: Loaded) -> NDArray[np.float32]:
 
     def fill(block: Block) -> None:
         log, asked = block.log, block.snapshots
-        delta = np.zeros((len(log), n_totals), dtype=np.int64)
-        event = np.arange(len(log))
-        delta[event, log.activity] = 1
-        delta[event, log.activity + data.n_activities] = log.money("InvoiceAmount")
-
+        deltas = _counts_and_sums(log, data.n_activities)
         by_invoice = sort_facts(log.invoice, log.known_at, log.n_invoices)
         known = read_at(by_invoice, asked.invoice, asked.cutoff).last
-        parts = [totals_at(running_totals(by_invoice, delta), known)]
-
-        customer = log.invoice_customer[asked.invoice]
+        own = totals_at(by_invoice, deltas, known)
         by_customer = sort_facts(log.customer, log.known_at, log.n_customers)
-        totals = running_totals(by_customer, delta)
-        standing = totals_at(totals, read_at(by_customer, customer, asked.cutoff).last)
-        parts.append(standing)
-        for days in LOOK_BACKS:
-            then = read_at(by_customer, customer, asked.cutoff - days * DAY).last
-            parts.append(standing - totals_at(totals, then))
+        customer = log.invoice_customer[asked.invoice]
+        moments = [asked.cutoff - days * DAY for days in LOOK_BACKS]
+        known = np.stack([read_at(by_customer, customer, moment).last for moment in moments])
+        standing, *then = totals_at(by_customer, deltas, known)
+        parts = [own, standing, *(standing - earlier for earlier in then)]
         values[block.rows] = np.hstack(parts, dtype=np.float32, casting="unsafe")
 
     for _ in in_parallel(fill, blocks_of(data.log, data.snapshots)):
         pass
     return values
+
+
+def _counts_and_sums(log: EventLog, n_activities: int) -> Deltas:
+    """An event adds one to the count of its activity, and its amount to the sum."""
+    total = np.column_stack([log.activity, log.activity + np.int16(n_activities)])
+    amount = np.ones((len(log), 2), dtype=np.int64)
+    amount[:, 1] = log.money("InvoiceAmount")
+    starts = np.arange(0, 2 * len(log) + 1, 2)
+    return Deltas(starts, total.ravel(), amount.ravel(), 2 * n_activities)
 
 
 def as_array_duecast(found: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -72,7 +73,7 @@ def measure(n_open: int, rounds: int, seeds: int) -> dict[str, Any]:
         )
         ended = time.perf_counter()
     times = [*told, ("", ended)]
-    for (stage, since), (_, until) in zip(times[:-1], times[1:], strict=True):
+    for (stage, since), (_, until) in pairwise(times):
         steps[stage] = steps.get(stage, 0.0) + until - since
     least = _least(read, champions, rates)
     return {

@@ -38,6 +38,8 @@ _PIECE = 1 << 18
 _LEVELS, _SPARE = 1 << 14, 2
 #: Cells that are split before they are coded, so that both stay in a core's cache.
 _AT_ONCE = 1 << 13
+#: Bytes of text for each level, roughly.
+_A_LEVEL = 256
 #: Levels of a column that a core's cache holds.
 _CACHED = 1 << 12
 #: A level is eight words: its first 32 bytes, where it first stands, its length, its column and
@@ -108,18 +110,18 @@ def coded_cells(
         return None
     cuts = _cuts(view, found[1])
     most = side_by_side(
-        lambda ends: _count(view, ends[0], ends[1], _NEWLINE) + 1, list(pairwise(cuts))
+        lambda ends: _count(view, ends[0], ends[1], _NEWLINE) + 1, list(pairwise(cuts)), len(view)
     )
     codes_of = np.empty((width, sum(most)), dtype=np.int32)
     firsts = np.cumsum([0, *most])
-    tables = [_new_table(width) for _ in most]
+    tables = [_new_table(width, end - begin) for begin, end in pairwise(cuts)]
 
     def code(part: int) -> int:
         room = codes_of[:, firsts[part] : firsts[part + 1]]
         coded = _coded(view, cuts[part], cuts[part + 1], byte, tables[part], room)
         return -1 if coded is None else coded[0]
 
-    n_records = side_by_side(code, range(len(most)))
+    n_records = side_by_side(code, range(len(most)), len(view))
     if min(n_records) < 0 or not sum(n_records):
         return None
     _join(view, tables, codes_of, firsts, n_records)
@@ -140,14 +142,15 @@ def coded_cells(
     ]
 
 
-def _new_table(width: int) -> _Table:
+def _new_table(width: int, size: int = 0) -> _Table:
+    """A table for so many bytes of text; rooms that are not used cost nothing."""
     table = _Table(
         slots=np.zeros(_SPARE * _LEVELS, dtype=np.uint64),
         levels=_empty_levels(_LEVELS),
         n_levels=1,
         counts=np.ones(width, dtype=np.int32),
     )
-    table.make_room(0, 0, max(_AT_ONCE, width))
+    table.make_room(0, 0, max(_AT_ONCE, width, size // _A_LEVEL))
     return table
 
 
@@ -207,7 +210,7 @@ def _join(
         ) -> None:
             _move(codes[column], start, to, n, code_of[column])
 
-        side_by_side(place, range(len(codes)))
+        side_by_side(place, range(len(codes)), n_records[part])
         to += n_records[part]
 
 
@@ -239,7 +242,8 @@ def _levels(view: Bytes, table: _Table, width: int) -> list[pa.LargeStringArray]
         array.validate(full=True)
         return array
 
-    return side_by_side(texts, _by_column(table.levels[: table.n_levels], width))
+    places = _by_column(table.levels[: table.n_levels], width)
+    return side_by_side(texts, places, table.n_levels)
 
 
 def _cuts(view: Bytes, body: int) -> list[int]:
@@ -366,12 +370,15 @@ def _code(
     """Code cells of one column, for whose levels there is room; the number of levels then."""
     mask, n = np.uint64(len(slots) - 1), len(begins)
     hashes, fetched = np.empty(n, dtype=np.uint64), np.empty(n, dtype=np.uint64)
+    heads = np.empty((n, 4), dtype=np.uint64)
     for i in range(n):
         length = np.int64(lengths[i])
-        here = address + begins[i]
         hashes[i] = 0
         if length:
-            hashes[i] = _hash(here, length, column, last, _head(here, length, last))
+            here = address + begins[i]
+            head = _head(here, length, last)
+            heads[i, 0], heads[i, 1], heads[i, 2], heads[i, 3] = head
+            hashes[i] = _hash(here, length, column, last, head)
     if counts[column] > _CACHED:
         # Fetch all that will be looked at, so that waiting for memory is done once and not n times.
         for i in range(n):
@@ -383,8 +390,7 @@ def _code(
         if length == 0:
             codes[i] = 0
             continue
-        here = address + begins[i]
-        head = _head(here, length, last)
+        head = (heads[i, 0], heads[i, 1], heads[i, 2], heads[i, 3])
         mixed = hashes[i]
         slot = mixed & mask
         while True:
@@ -413,6 +419,7 @@ def _code(
                     and levels[level, _LENGTH] == np.uint64(length)
                     and levels[level, _COLUMN] == np.uint64(column)
                 ):
+                    here = address + begins[i]
                     there = address + np.int64(levels[level, _START])
                     if length <= _HEAD or _same_tail(here, there, length, last):
                         codes[i] = levels[level, _CODE]

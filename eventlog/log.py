@@ -308,6 +308,7 @@ def build_log(
     (invoice_code, invoice_keys), (customer_code, customer_keys) = side_by_side(
         lambda named: _keys(company_code, companies, *named),
         [(invoice, "invoice"), (customer, "customer")],
+        n,
     )
     owner = _first_stated(invoice_code, customer_code, known, len(invoice_keys))
     orphans = owner < 0
@@ -339,7 +340,7 @@ def build_log(
 
     names = list(columns)
     taken = side_by_side(
-        lambda name: replace(columns[name], values=picked(columns[name].values, order)), names
+        lambda name: replace(columns[name], values=picked(columns[name].values, order)), names, n
     )
     return EventLog(
         invoice=_fixed(picked(invoice_of, ordered.group)),

@@ -26,6 +26,8 @@ Found = TypeVar("Found")
 
 #: Groups up to this size are put in order by moving events past their neighbours.
 _SMALL = 48
+#: Values that are worth a thread.
+_WORTH = 10_000
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def in_order(
     starts = _starts(group, n_groups)
     rows = np.empty(n, dtype=np.int64)
     keys = (np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int16))
-    tied = np.zeros(n, dtype=bool)
+    sorted_group, tied = np.empty(n, dtype=np.int32), np.zeros(n, dtype=bool)
     places = starts[:-1].copy()
     # Each core deals and orders a range of groups with as many events as the others'.
     aims = np.linspace(0, n, pa.cpu_count() + 1)[1:-1]
@@ -76,12 +78,10 @@ def in_order(
 
     def order(first: int, last: int) -> None:
         _deal(group, known, happened, rank, first, last, places, rows, *keys)
-        _order_small(starts, first, last, rows, *keys)
+        _order_small(starts, first, last, sorted_group, rows, *keys)
 
-    side_by_side(lambda ends: order(*ends), list(pairwise(cuts)))
-    sizes = np.diff(starts)
-    sorted_group = np.repeat(np.arange(n_groups, dtype=np.int32), sizes)
-    if (large := sizes > _SMALL).any():
+    side_by_side(lambda ends: order(*ends), list(pairwise(cuts)), n)
+    if (large := np.diff(starts) > _SMALL).any():
         at = np.flatnonzero(large[sorted_group])
         best = at[np.lexsort((*(key[at] for key in keys[::-1]), sorted_group[at]))]
         rows[at] = rows[best]
@@ -98,9 +98,12 @@ def picked(values: NDArray[Scalar], places: NDArray[Any]) -> NDArray[Scalar]:
     return found
 
 
-def side_by_side(work: Callable[[Given], Found], items: Sequence[Given]) -> list[Found]:
-    """Do the same work for several items on all cores; it has to let go of the interpreter."""
-    if len(items) < 2:
+def side_by_side(work: Callable[[Given], Found], items: Sequence[Given], size: int) -> list[Found]:
+    """Do the same work for several items on all cores; it has to let go of the interpreter.
+
+    `size` is how many values each item has about; a few are done sooner without threads.
+    """
+    if len(items) < 2 or size < _WORTH:
         return [work(item) for item in items]
     with ThreadPoolExecutor(pa.cpu_count()) as pool:
         return list(pool.map(work, items))
@@ -152,12 +155,14 @@ def _order_small(
     starts: Ints,
     first: int,
     last: int,
+    group: Codes,
     rows: Ints,
     known: Ints,
     happened: Ints,
     rank: NDArray[np.int16],
 ) -> None:  # pragma: no cover - compiled
     for g in range(first, last):
+        group[starts[g] : starts[g + 1]] = g
         if starts[g + 1] - starts[g] > _SMALL:
             continue
         for i in range(starts[g] + 1, starts[g + 1]):

@@ -291,7 +291,11 @@ def _built(
     recorded = parsed.get("RecordedTime")
     shown = [name for name in ATTRIBUTE_NAMED if name in parsed and name not in CONSUMED]
     columns = dict(
-        zip(shown, side_by_side(lambda name: part(parsed[name].column), shown), strict=True)
+        zip(
+            shown,
+            side_by_side(lambda name: part(parsed[name].column), shown, len(kept)),
+            strict=True,
+        )
     )
     columns |= _level_texts(raw, places, columns.get("DunningLevel"), kept)
     mask = pa.array(keep)
@@ -301,7 +305,7 @@ def _built(
         return additional_column(raw.names[place], cells, form, raw.kinds.get(raw.names[place]))
 
     others = [place for place in range(len(raw.names)) if place not in places.values()]
-    for place, column in zip(others, side_by_side(additional, others), strict=True):
+    for place, column in zip(others, side_by_side(additional, others, len(kept)), strict=True):
         columns[raw.names[place]] = column
     return build_log(
         invoice=part(parsed["InvoiceNumber"].column),

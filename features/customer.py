@@ -26,10 +26,10 @@ from features.oldest import oldest_overdue_since
 from features.running_totals import (
     Facts,
     Reading,
+    changes_of,
     decayed_at,
     decayed_totals,
     read_at,
-    running_totals,
     sort_facts,
     totals_at,
     value_at,
@@ -141,27 +141,27 @@ class _Others:
 
     def totals(self) -> dict[int, dict[str, Floats]]:
         """For each look-back in days (0: all time), each total by name, shape (n_snapshots,)."""
-        seen, snapshots = self.seen, self.seen.snapshots
+        seen, ledger, snapshots = self.seen, self.seen.ledger, self.seen.snapshots
         by_name = shares(seen)
-        share = np.empty((len(seen.ledger.steps), len(by_name)), dtype=np.int64)
+        share = np.zeros((len(ledger.steps) + 1, len(by_name)), dtype=np.int64)
         for i, values in enumerate(by_name.values()):
-            share[:, i] = values
-        totals = running_totals(self.facts, share - seen.ledger.before(share, 0))
-        standing = totals_at(totals, self.now.last) - totals_at(share, seen.step)
-        found = {0: _by_name(by_name, standing)}
-        share, totals = share[:, :N_LOOKED_BACK], totals[:, :N_LOOKED_BACK]
-        for days in LOOK_BACKS[1:]:
-            moment = snapshots.cutoff - days * DAY
-            step = seen.ledger.position(snapshots.invoice, moment)
-            then = totals_at(totals, read_at(self.facts, seen.customer, moment).last)
-            then -= totals_at(share, step)
-            found[days] = _by_name(by_name, standing[:, :N_LOOKED_BACK] - then)
+            share[:-1, i] = values
+        moments = [snapshots.cutoff - days * DAY for days in LOOK_BACKS]
+        theirs = np.stack([read_at(self.facts, seen.customer, at).last for at in moments])
+        own = np.stack([ledger.position(snapshots.invoice, at) for at in moments])
+        standing = totals_at(self.facts, changes_of(share[:-1], ledger.offsets), theirs)
+        standing -= share[own]  # step -1, nothing known, is the last row: zeros
+        names = list(by_name)
+        found = {0: _by_name(names, standing[0])}
+        for days, then in zip(LOOK_BACKS[1:], standing[1:], strict=True):
+            recent = standing[0, :, :N_LOOKED_BACK] - then[:, :N_LOOKED_BACK]
+            found[days] = _by_name(names[:N_LOOKED_BACK], recent)
         return found
 
 
-def _by_name(names: dict[str, NDArray[Any]], totals: Ints) -> dict[str, Floats]:
-    """Columns of totals by name; names beyond the last column are left out."""
-    return dict(zip(names, totals.T.astype(np.float64, order="C"), strict=False))
+def _by_name(names: list[str], totals: Ints) -> dict[str, Floats]:
+    """Columns of totals by name."""
+    return dict(zip(names, totals.T.astype(np.float64, order="C"), strict=True))
 
 
 def customer_features(seen: AsOf) -> dict[str, Floats]:

@@ -12,7 +12,7 @@ import numpy as np
 from eventlog.log import DAY, MINOR, NONE
 from eventlog.template import Role
 from features.as_of import AsOf, Floats, ratio
-from features.running_totals import read_at, running_totals, sort_facts, totals_at, value_at
+from features.running_totals import read_at, sort_facts, value_at
 
 
 def limit_features(seen: AsOf, others_open_balance: Floats) -> dict[str, Floats]:
@@ -37,12 +37,13 @@ def limit_features(seen: AsOf, others_open_balance: Floats) -> dict[str, Floats]
     facts = sort_facts(customer[fact], log.known_at[rows][fact], log.n_customers)
     reading = read_at(facts, seen.customer, seen.snapshots.cutoff)
     known = value_at(facts, value[fact].astype(np.float64), reading) / MINOR
-    changes = running_totals(facts, (changed & ~new_customer)[fact][:, None])
     since = value_at(facts, log.known_at[rows][fact].astype(np.float64), reading)
+    before = np.append(0, np.cumsum((changed & ~new_customer)[fact][facts.order]))
+    n_changes = np.where(reading.last < 0, 0, before[reading.last + 1] - before[reading.first])
     own = np.where(seen.states["balance"] == NONE, 0, seen.of_states("balance"))
     return {
         "credit_limit": known,
         "credit_limit_usage": ratio((others_open_balance + own) / MINOR, known),
-        "n_limit_changes": totals_at(changes, reading.last)[:, 0].astype(np.float64),
+        "n_limit_changes": n_changes.astype(np.float64),
         "days_since_limit_change": (seen.snapshots.cutoff - since) / DAY,
     }

@@ -48,8 +48,8 @@ def write_matrix(
     Parameters
     ----------
     path : Path
-        Appears when it is complete. Columns: CompanyCode, InvoiceNumber, cutoff, then the features as
-        float32, NaN where not known, and categories as dictionaries of their levels.
+        Appears when it is complete. Columns: CompanyCode, InvoiceNumber, cutoff, then the features
+        as float32, NaN where not known, and categories as dictionaries of their levels.
     rhythm : {'posting', 'weekly', 'monthly'}
     threads : int
         Blocks that are worked on at once; 0 means one a core.

@@ -26,7 +26,7 @@ from eventlog.known import Codes, Ints, first_knowing
 from eventlog.log import MINOR, NONE, EventLog
 from features.as_of import AsOf, Floats, ratio, shrunk
 from features.attributes import last_stated
-from features.running_totals import Facts, read_at, running_totals, sort_facts, totals_at
+from features.running_totals import Facts, read_at, sort_facts
 
 #: How many cases' worth of the whole a group's own record is mixed with.
 PRIOR_CASES = 50.0
@@ -66,7 +66,8 @@ class PeerRecord:
         Sorted; the record can be read at these.
     facts : features.running_totals.Facts
         Groups are the entities, positions of cutoffs the moments.
-    totals : ndarray of int64, shape (n_facts, 4)
+    totals : ndarray of int64, shape (n_facts + 1, 4)
+        Running over all facts, zeros in front.
     """
 
     cutoffs: Ints
@@ -118,7 +119,9 @@ def record_of(outcomes: Outcomes, log: EventLog, cutoffs: Ints) -> PeerRecord:
         The log or any part of it: all have the same levels.
     """
     facts = sort_facts(outcomes.group, outcomes.cutoff, _first_groups(log)[-1])
-    return PeerRecord(cutoffs, facts, running_totals(facts, outcomes.counts))
+    counts = outcomes.counts[facts.order]
+    totals = np.concatenate([np.zeros((1, 4), dtype=np.int64), np.cumsum(counts, axis=0)])
+    return PeerRecord(cutoffs, facts, totals)
 
 
 def _summed(pairs: list[tuple[Codes, Ints, Ints]]) -> Outcomes:
@@ -166,7 +169,8 @@ def peer_features(seen: AsOf, record: PeerRecord) -> dict[str, Floats]:
 def _read(record: PeerRecord, group: Codes, moment: Ints) -> Floats:
     """The four totals of each group at each moment, shape (4, n)."""
     reading = read_at(record.facts, group, moment)
-    return totals_at(record.totals, reading.last).T.astype(np.float64, order="C")
+    after, before = record.totals[reading.last + 1], record.totals[reading.first]
+    return np.where(reading.last < 0, 0.0, (after - before).T)
 
 
 def _first_groups(log: EventLog) -> list[int]:

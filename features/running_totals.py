@@ -1,16 +1,17 @@
 """A feature is a running total read at a moment.
 
 Every fact carries deltas: an invoice that becomes late adds one to its customer's late invoices, a
-payment takes its amount from the open balance. Facts are sorted once by (entity, known time). The
-running totals of an entity are its deltas added up fact by fact; those after the last fact known by
-a moment are the entity's totals at that moment, and two readings make a look-back. The search is
+payment takes its amount from the open balance. Facts are sorted once by (entity, known time)
+(`sort_facts`), and each question "entity, moment" is given the place of the last fact known to it
+(`read_at`). One walk over the facts then keeps the running totals of the entity it is at, adds what
+each fact brings, and writes them down for whoever asked at this fact (`totals_at`): a fact costs
+what it changes, a question the row that it is given. Two readings make a look-back. The search is
 `eventlog.known.last_known` and there is no other way from a fact to a feature, which is why nothing
 can see the future.
 
-Totals of one fact lie side by side, shape (n_facts, n_totals): a reading is one search and one
-short stretch of memory, however many totals are asked for. Deltas are int64 (counts, minor units,
-whole days) and each entity starts at zero, so a total is exact and does not depend on which other
-entities share the array. That is also why the work can be cut between any two entities.
+Deltas are int64 (counts, minor units, whole days) and each entity starts at zero, so a total is
+exact and does not depend on which other entities share the array. That is also why the work can be
+cut between any two entities.
 """
 
 from __future__ import annotations
@@ -65,6 +66,25 @@ class Reading:
     moment: Ints
 
 
+@dataclass(frozen=True)
+class Deltas:
+    """What each fact adds to which totals; what it leaves alone is not stored.
+
+    Attributes
+    ----------
+    starts : ndarray of int64, shape (n_given + 1,)
+        Where the entries of each fact begin, facts in the order given to `sort_facts`.
+    total : ndarray of int16, shape (n_entries,)
+    amount : ndarray of int64, shape (n_entries,)
+    n_totals : int
+    """
+
+    starts: Ints
+    total: NDArray[np.int16]
+    amount: Ints
+    n_totals: int
+
+
 def sort_facts(entity: Codes, known_at: Ints, n_entities: int) -> Facts:
     """Sort facts once, those of one moment as they were given; entity -1 (not known whose) is out.
 
@@ -86,26 +106,42 @@ def read_at(facts: Facts, entity: Codes, moment: Ints) -> Reading:
     return Reading(facts.starts[np.maximum(entity, 0)], last, moment)
 
 
-def running_totals(facts: Facts, delta: Ints) -> Ints:
-    """Totals of each fact's entity after it.
+def changes_of(share: Ints, starts: Ints) -> Deltas:
+    """Deltas of facts that state where each total stands for a part of the entity from then on.
 
     Parameters
     ----------
-    delta : ndarray of int64, shape (n_given, n_totals)
-        What each fact, in the order given to `sort_facts`, adds to each total.
+    share : ndarray of int64, shape (n_given, n_totals)
+        What the part (an invoice) adds to the entity's (its customer's) totals after each fact.
+    starts : ndarray of int64, shape (n_parts + 1,)
+        Where the facts of each part begin; before its first a part adds nothing.
+    """
+    entries = np.zeros(len(share) + 1, dtype=np.int64)
+    _count_changes(share, starts, entries)
+    total = np.empty(entries[-1], dtype=np.int16)
+    amount = np.empty(entries[-1], dtype=np.int64)
+    _write_changes(share, starts, entries, total, amount)
+    return Deltas(entries, total, amount, share.shape[1])
+
+
+def totals_at(facts: Facts, deltas: Deltas, last: Ints) -> Ints:
+    """Totals after the last known facts, from `read_at`; 0 where nothing is known.
+
+    Parameters
+    ----------
+    last : ndarray of int64, any shape
+        Several readings may be stacked.
 
     Returns
     -------
-    ndarray of int64, shape (n_facts, n_totals)
+    ndarray of int64, shape (*last.shape, n_totals)
     """
-    totals: Ints = _add_up(facts.starts, facts.order, np.ascontiguousarray(delta, dtype=np.int64))
-    return totals
-
-
-def totals_at(totals: Ints, last: Ints) -> Ints:
-    """Totals after each last known fact, shape (n_questions, n_totals); 0 where there is none."""
-    found: Ints = _read(totals, last)
-    return found
+    asked, starts = _side_by_side(last.ravel().astype(np.int32), len(facts.order))
+    found = np.zeros((last.size, deltas.n_totals), dtype=np.int64)
+    _walk(
+        facts.starts, facts.order, deltas.starts, deltas.total, deltas.amount, starts, asked, found
+    )
+    return found.reshape(*last.shape, deltas.n_totals)
 
 
 def value_at(facts: Facts, value: Floats, reading: Reading, back: int = 0) -> Floats:
@@ -140,8 +176,9 @@ def decayed_at(facts: Facts, totals: Floats, reading: Reading, half_life_days: f
     silence = (reading.moment - facts.known_at[np.maximum(reading.last, 0)]) / (
         half_life_days * DAY
     )
-    found: Floats = _read(totals, reading.last)
-    return found * np.exp2(-np.maximum(silence, 0.0))[:, None]
+    weight = np.where(reading.last < 0, 0.0, np.exp2(-np.maximum(silence, 0.0)))
+    found: Floats = totals[np.maximum(reading.last, 0)] * weight[:, None]
+    return found
 
 
 @numba.njit(cache=True, nogil=True)
@@ -192,26 +229,43 @@ def _sort_each(starts, moments, order):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_up(starts, order, delta):  # type: ignore[no-untyped-def]
-    totals = np.empty((len(order), delta.shape[1]), dtype=np.int64)
-    now = np.empty(delta.shape[1], dtype=np.int64)
+def _walk(  # type: ignore[no-untyped-def]
+    starts, order, entries, total, amount, questions, asked, found
+):
+    """Keep the totals of one entity after the other; answer who asks after each fact."""
+    now = np.zeros(found.shape[1], dtype=np.int64)
     for k in range(len(starts) - 1):
         now[:] = 0
         for i in range(starts[k], starts[k + 1]):
-            fact = order[i]
-            for q in range(len(now)):
-                now[q] += delta[fact, q]
-                totals[i, q] = now[q]
-    return totals
+            for e in range(entries[order[i]], entries[order[i] + 1]):
+                now[total[e]] += amount[e]
+            for j in range(questions[i], questions[i + 1]):
+                row = found[asked[j]]
+                for q in range(len(now)):
+                    row[q] = now[q]
 
 
 @numba.njit(cache=True, nogil=True)
-def _read(totals, last):  # type: ignore[no-untyped-def]
-    found = np.zeros((len(last), totals.shape[1]), dtype=totals.dtype)
-    for i in range(len(last)):
-        if last[i] >= 0:
-            found[i] = totals[last[i]]
-    return found
+def _count_changes(share, starts, entries):  # type: ignore[no-untyped-def]
+    """Fill in where the entries of each fact begin."""
+    for part in range(len(starts) - 1):
+        for i in range(starts[part], starts[part + 1]):
+            n = 0
+            for q in range(share.shape[1]):
+                n += share[i, q] != (share[i - 1, q] if i > starts[part] else 0)
+            entries[i + 1] = entries[i] + n
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_changes(share, starts, entries, total, amount):  # type: ignore[no-untyped-def]
+    for part in range(len(starts) - 1):
+        for i in range(starts[part], starts[part + 1]):
+            e = entries[i]
+            for q in range(share.shape[1]):
+                change = share[i, q] - (share[i - 1, q] if i > starts[part] else 0)
+                if change != 0:
+                    total[e], amount[e] = q, change
+                    e += 1
 
 
 @numba.njit(cache=True, nogil=True)

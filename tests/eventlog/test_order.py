@@ -16,7 +16,15 @@ def ordered(n: int, n_groups: int, moments: int, seed: int = 0) -> tuple[Ordered
 
 @pytest.mark.parametrize(
     ("n", "n_groups", "moments"),
-    [(0, 1, 5), (1, 1, 5), (2_000, 700, 4), (2_000, 700, 100_000), (2_000, 20, 6), (2_000, 1, 50)],
+    [
+        (0, 1, 5),
+        (1, 1, 5),
+        (2_000, 700, 4),
+        (2_000, 700, 100_000),
+        (2_000, 20, 6),
+        (2_000, 1, 50),
+        (30_000, 9_000, 4),
+    ],
 )
 def test_the_order_is_that_of_a_stable_sort_by_all_keys(
     n: int, n_groups: int, moments: int
@@ -46,5 +54,6 @@ def test_values_are_picked_by_place_and_the_last_by_minus_one() -> None:
 
 
 def test_work_done_side_by_side_comes_back_in_order() -> None:
-    assert side_by_side(lambda x: x * 2, [3, 1, 2]) == [6, 2, 4]
-    assert side_by_side(lambda x: x * 2, []) == []
+    for size in (1, 1_000_000):
+        assert side_by_side(lambda x: x * 2, [3, 1, 2], size) == [6, 2, 4]
+        assert side_by_side(lambda x: x * 2, [], size) == []

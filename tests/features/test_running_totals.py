@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from eventlog.log import DAY
 from features.running_totals import (
+    Deltas,
+    changes_of,
     decayed_at,
     decayed_totals,
     read_at,
-    running_totals,
     sort_facts,
     totals_at,
     value_at,
@@ -37,6 +38,13 @@ def asked(rows: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
     return table[:, 0].astype(np.int32), table[:, 1] * DAY
 
 
+def plain_deltas(*amounts: np.ndarray) -> Deltas:
+    """One entry a fact and total, also where it is zero."""
+    n, k = len(amounts[0]), len(amounts)
+    total = np.tile(np.arange(k, dtype=np.int16), n)
+    return Deltas(np.arange(n + 1) * k, total, np.column_stack(amounts).ravel(), k)
+
+
 @modest
 @given(facts, questions)
 def test_a_total_is_the_sum_of_what_is_known(rows, questions):
@@ -44,8 +52,7 @@ def test_a_total_is_the_sum_of_what_is_known(rows, questions):
     who, moment = asked(questions)
     sorted_facts = sort_facts(entity, known_at, N)
     reading = read_at(sorted_facts, who, moment)
-    both = np.column_stack([delta, np.ones(len(delta), dtype=np.int64)])
-    found = totals_at(running_totals(sorted_facts, both), reading.last)
+    found = totals_at(sorted_facts, plain_deltas(delta, np.ones_like(delta)), reading.last)
     for (total, count), (w, at) in zip(found.tolist(), questions, strict=True):
         known = [d for e, k, d in rows if e == w >= 0 and k <= at]
         assert (total, count) == (sum(known), len(known))
@@ -95,10 +102,9 @@ def test_an_entity_reads_the_same_bit_for_bit_without_the_others(rows, questions
         sorted_facts = sort_facts(code, known_at, N)
         reading = read_at(sorted_facts, who, moment)
         decayed = decayed_totals(sorted_facts, delta[:, None] / 7.0, 30)
-        totals = running_totals(sorted_facts, delta[:, None])
         found.append(
             (
-                totals_at(totals, reading.last).tobytes(),
+                totals_at(sorted_facts, plain_deltas(delta), reading.last).tobytes(),
                 decayed_at(sorted_facts, decayed, reading, 30).tobytes(),
                 value_at(sorted_facts, delta.astype(np.float64), reading).tobytes(),
             )
@@ -125,22 +131,21 @@ def test_the_order_of_facts_of_one_moment_does_not_matter(order):
 def test_a_fact_is_known_from_its_own_microsecond_on(moment, total):
     sorted_facts = sort_facts(np.zeros(1, np.int32), np.array([100]), 1)
     reading = read_at(sorted_facts, np.zeros(1, np.int32), np.array([moment]))
-    assert totals_at(running_totals(sorted_facts, np.array([[5]])), reading.last).item() == total
+    assert totals_at(sorted_facts, plain_deltas(np.array([5])), reading.last).item() == total
 
 
 def test_money_adds_up_exactly_beyond_what_floats_can_hold():
-    delta = np.array([[2**60], [1], [-(2**60)]])
+    delta = np.array([2**60, 1, -(2**60)])
     sorted_facts = sort_facts(np.zeros(3, np.int32), np.arange(3), 1)
     reading = read_at(sorted_facts, np.zeros(1, np.int32), np.array([9]))
-    assert totals_at(running_totals(sorted_facts, delta), reading.last).item() == 1
+    assert totals_at(sorted_facts, plain_deltas(delta), reading.last).item() == 1
 
 
 def test_nobody_has_facts_in_an_empty_log():
     nothing = np.empty(0, dtype=np.int64)
     sorted_facts = sort_facts(nothing.astype(np.int32), nothing, 2)
     reading = read_at(sorted_facts, np.array([0, 1], np.int32), np.array([5, 5]))
-    totals = running_totals(sorted_facts, nothing[:, None])
-    assert totals_at(totals, reading.last).tolist() == [[0], [0]]
+    assert totals_at(sorted_facts, plain_deltas(nothing), reading.last).tolist() == [[0], [0]]
     assert np.isnan(value_at(sorted_facts, nothing.astype(float), reading)).all()
     decayed = decayed_totals(sorted_facts, nothing[:, None].astype(float), 30)
     assert decayed_at(sorted_facts, decayed, reading, 30).tolist() == [[0], [0]]
@@ -156,3 +161,24 @@ def test_facts_are_sorted_stably_within_each_entity(n):
     np.testing.assert_array_equal(found.order, order)
     np.testing.assert_array_equal(found.known_at, known_at[order])
     assert found.starts.tolist() == [int((entity[order] < k).sum()) for k in range(4)]
+
+
+def test_stacked_readings_are_answered_in_their_shape():
+    sorted_facts = sort_facts(np.zeros(3, np.int32), np.arange(3), 1)
+    last = np.array([[0, -1], [2, 1]])
+    found = totals_at(sorted_facts, plain_deltas(np.array([1, 10, 100])), last)
+    assert found.tolist() == [[[1], [0]], [[111], [11]]]
+
+
+@modest
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(-3, 3), st.integers(0, 1)), max_size=30))
+def test_changes_of_a_part_add_up_to_where_it_stands(rows):
+    rows = sorted(rows, key=lambda row: row[0])
+    part = np.array([row[0] for row in rows], dtype=np.int32)
+    share = np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 2)
+    starts = np.searchsorted(part, np.arange(5))
+    deltas = changes_of(share, starts)
+    assert (deltas.amount != 0).all()
+    one_each = sort_facts(part, np.arange(len(part)), 4)
+    found = totals_at(one_each, deltas, np.arange(len(part)))
+    np.testing.assert_array_equal(found, share)
