@@ -1,5 +1,6 @@
 # duecast: make demo | test | lint | bench | ui | docs | clean
 PYTHON ?= python3
+EVENTS ?= 100000 1000000
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -30,8 +31,9 @@ lint: setup  ## style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup  ## where time and memory go, on a synthetic log
-	$(BIN)/python -m benchmarks.path
+bench: setup  ## every comparison and the whole path; EVENTS="100000 1000000 10000000"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks --events $(EVENTS)
 
 ui: setup  ## open the pages
 	$(BIN)/duecast ui

@@ -13,7 +13,7 @@ from eventlog.dates import Mask
 from eventlog.errors import DataError
 from eventlog.known import Ints
 from eventlog.log import Column, Scalar
-from eventlog.order import picked
+from eventlog.order import occurring, picked
 
 #: Texts that say nothing, in upper case.
 EMPTY_TEXTS = ("", "NULL", "NAN", "N/A", "-")
@@ -101,7 +101,7 @@ def without_unused(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column
     coded = column.combine_chunks()
     code, levels = coded.indices.to_numpy(), coded.dictionary
-    used = np.flatnonzero(np.bincount(code, minlength=len(levels)))
+    used = occurring(code, len(levels))
     new = np.zeros(len(levels), dtype=np.int32)
     new[used] = np.arange(len(used), dtype=np.int32)
     levels = levels.take(pa.array(used))
@@ -174,7 +174,8 @@ def compact(column: Column) -> Column:
     if column.kind != "level":
         return column
     codes = column.values.astype(np.int32, copy=False)
-    used = np.flatnonzero(np.bincount(codes + 1, minlength=len(column.levels) + 1)[1:])
+    used = occurring(codes, len(column.levels))
+    used = used[used >= 0]
     if len(used) == len(column.levels):
         return column
     new = np.full(len(column.levels) + 1, -1, dtype=np.int32)

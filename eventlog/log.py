@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
@@ -24,7 +25,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from eventlog.known import Codes, Ints, known_by, starts_of
-from eventlog.order import in_order, picked, side_by_side
+from eventlog.order import in_order, occurring, picked, side_by_side
 from eventlog.template import ATTRIBUTE_NAMED, DUE_DATE_PASSED, Role, role_of
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -295,21 +296,19 @@ def build_log(
             has_customers=has_customers,
         )
 
-    activity_code, activities = _ranked(activity)
-    roles = np.array([role_of(name) for name in activities], dtype=np.int8)
-    issuing = np.isin(roles, (Role.GENERATED, Role.POSTED))
-    recorded = np.empty(0, dtype=np.int64) if recorded_time is None else recorded_time
-    happened, known = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
-    _place_in_day(activity_code, issuing, event_time, recorded, happened, known)
-
     company_code, companies = (
         _ranked(company) if company else (np.zeros(n, dtype=np.int32), np.array([""], dtype=object))
     )
-    (invoice_code, invoice_keys), (customer_code, customer_keys) = side_by_side(
-        lambda named: _keys(company_code, companies, *named),
-        [(invoice, "invoice"), (customer, "customer")],
-        n,
-    )
+    with ThreadPoolExecutor(1) as other:  # sorting invoice numbers takes as long as all the rest
+        invoices = other.submit(_keys, company_code, companies, invoice, "invoice")
+        customer_code, customer_keys = _keys(company_code, companies, customer, "customer")
+        activity_code, activities = _ranked(activity)
+        roles = np.array([role_of(name) for name in activities], dtype=np.int8)
+        issuing = np.isin(roles, (Role.GENERATED, Role.POSTED))
+        recorded = np.empty(0, dtype=np.int64) if recorded_time is None else recorded_time
+        happened, known = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+        _place_in_day(activity_code, issuing, event_time, recorded, happened, known)
+        invoice_code, invoice_keys = invoices.result()
     owner = _first_stated(invoice_code, customer_code, known, len(invoice_keys))
     orphans = owner < 0
     if orphans.any():  # an invoice that never names a customer stands for its own
@@ -401,7 +400,7 @@ def _ranked(column: Column) -> tuple[Codes, NDArray[np.object_]]:
     """Codes into the sorted levels that some row has, and those; "" stands for no level."""
     codes = column.values.astype(np.int32, copy=False)
     levels = np.array([*column.levels, ""], dtype=object)
-    used = np.flatnonzero(np.bincount(codes + 1, minlength=len(levels))) - 1
+    used = occurring(codes, len(column.levels))
     used = used[np.argsort(levels[used], kind="stable")]
     rank = np.zeros(len(levels), dtype=np.int32)
     rank[used] = np.arange(len(used), dtype=np.int32)

@@ -98,6 +98,13 @@ def picked(values: NDArray[Scalar], places: NDArray[Any]) -> NDArray[Scalar]:
     return found
 
 
+def occurring(codes: Codes, n_levels: int) -> Ints:
+    """Which codes from -1 to ``n_levels - 1`` occur, ascending."""
+    seen = np.zeros(n_levels + 1, dtype=bool)
+    _see(codes, seen)
+    return np.flatnonzero(seen) - 1
+
+
 def side_by_side(work: Callable[[Given], Found], items: Sequence[Given], size: int) -> list[Found]:
     """Do the same work for several items on all cores; it has to let go of the interpreter.
 
@@ -113,6 +120,12 @@ def side_by_side(work: Callable[[Given], Found], items: Sequence[Given], size: i
 def _pick(values, places, found):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     for i in range(len(places)):
         found[i] = values[places[i]]
+
+
+@numba.njit(cache=True, nogil=True)
+def _see(codes: Codes, seen: NDArray[np.bool_]) -> None:  # pragma: no cover - compiled
+    for code in codes:
+        seen[code + 1] = True
 
 
 @numba.njit(cache=True, nogil=True)

@@ -281,7 +281,8 @@ def refuse_folder(folder: str | Path, replace: bool = False) -> None:
         )
     if not replace:
         raise DataError(
-            f"{place} holds partitions already. Name another folder, or replace them with --overwrite."
+            f"{place} holds partitions already. Name another folder, or replace them with "
+            "--overwrite."
         )
 
 

@@ -19,6 +19,7 @@ from eventlog.dates import Mask
 from eventlog.errors import DataError
 from eventlog.known import Ints
 from eventlog.log import DAY, END_OF_DAY, MINOR, NONE, Column, EventLog, timestamp
+from eventlog.order import side_by_side
 from eventlog.template import ACTIVITY_NAMED, ATTRIBUTES
 
 #: Money columns whose totals are followed through reading.
@@ -174,11 +175,18 @@ def totals_of(
     state = code * 3 + aside + 2 * calculated
     kept_code, kept_names = _codes(log.columns.get("CurrencyCode"), len(log))
     rows = []
-    for column, (amounts, unreadable) in money.items():
-        by_state = _sums(amounts, state, 3 * len(names))
-        kept = dict(
-            zip(kept_names, _sums(log.money(column), kept_code, len(kept_names)), strict=True)
-        )
+    summed = side_by_side(
+        lambda column: (
+            _sums(money[column][0], state, 3 * len(names)),
+            _sums(log.money(column), kept_code, len(kept_names)),
+        ),
+        list(money),
+        len(state),
+    )
+    for (column, (amounts, unreadable)), (by_state, kept_sums) in zip(
+        money.items(), summed, strict=True
+    ):
+        kept = dict(zip(kept_names, kept_sums, strict=True))
         spoilt = np.bincount(code[unreadable], minlength=len(names))
         stated = np.bincount(code[amounts != NONE], minlength=len(names))
         rows += [

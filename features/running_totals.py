@@ -176,9 +176,8 @@ def decayed_at(facts: Facts, totals: Floats, reading: Reading, half_life_days: f
     silence = (reading.moment - facts.known_at[np.maximum(reading.last, 0)]) / (
         half_life_days * DAY
     )
-    weight = np.where(reading.last < 0, 0.0, np.exp2(-np.maximum(silence, 0.0)))
-    found: Floats = totals[np.maximum(reading.last, 0)] * weight[:, None]
-    return found
+    found = totals[np.maximum(reading.last, 0)] * np.exp2(-np.maximum(silence, 0.0))[:, None]
+    return np.where(reading.last[:, None] < 0, 0.0, found)
 
 
 @numba.njit(cache=True, nogil=True)
