@@ -1,9 +1,9 @@
 """The customer's other invoices, as known at the cutoff.
 
 Every total is a sum over the customer's invoices of something their ledger states say ("is open and
-overdue", "was paid late", "its balance"): the invoice's share. The delta of a step is how much its
-invoice's share changes there; `features.running_totals` adds the deltas up per customer and reads
-them. What the snapshot's own invoice contributes is taken off again, so these are the *other*
+overdue", "was paid late", "its balance"): the invoice's share (`SHARE`). The delta of a step is how
+much its invoice's share changes there; `features.running_totals` adds the deltas up per customer and
+reads them. What the snapshot's own invoice contributes is taken off again, so these are the *other*
 invoices.
 """
 
@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,6 +36,8 @@ from features.running_totals import (
 )
 
 States = NDArray[np.void]
+_OPEN, _PAID = int(Closed.OPEN), int(Closed.PAID)
+_ON_TIME, _LATE = int(Matured.ON_TIME), int(Matured.LATE)
 
 #: Look-backs in days; 0 is all time.
 LOOK_BACKS = (0, 365, 90)
@@ -66,59 +68,67 @@ def _is_matured(s: States) -> NDArray[np.bool_]:
     return mask
 
 
-def shares(seen: AsOf) -> dict[str, NDArray[Any]]:
-    """What an invoice adds to each total of its customer, after each of its steps.
-
-    Returns
-    -------
-    dict of str to ndarray of bool or integers, shape (n_steps,)
-        Counts, whole days, and minor units of the reporting currency. Those in `LOOKED_BACK` come
-        first.
-    """
-    s = seen.ledger.steps
-    amount, balance = seen.of_steps("amount"), seen.of_steps("balance")
-    issued = s["issued_at"] != NONE
-    closed = s["closed"] != Closed.OPEN
-    is_open = issued & ~closed
-    bucket = np.where(is_open, s["bucket"], -1)
-    overdue = bucket > 0
-    matured, late = _is_matured(s), s["matured"] == Matured.LATE
-    paid, late_days = _is_paid(s), days_late(s)
-    found: dict[str, NDArray[Any]] = {
-        "issued": issued,
-        "matured": matured,
-        "late": late,
-        "matured_amount": np.where(matured, amount, 0),
-        "late_amount": np.where(late, amount, 0),
-        "paid": paid,
-        "days_late": late_days,
-        "letters": s["n_letters"],
-        "disputed": s["n_disputes"] > 0,
-        "promises_kept": s["n_kept"],
-        "promises_broken": s["n_broken"],
-        "issued_amount": np.where(issued, amount, 0),
-        "amounts": issued & (s["amount"] != NONE),
-        "open": is_open,
-        "open_balance": np.where(is_open, balance, 0),
-        "overdue": overdue,
-        "overdue_balance": np.where(overdue, balance, 0),
-        "days_late_squared": late_days**2,
-        "in_parts": (s["n_payments"] > 1) & paid,
-        "closed": closed,
-        "written_off": s["written_off_at"] != NONE,
-        "in_dispute": s["disputed"],
-        "disputes_ended": s["dispute_time"] > 0,
-        "dispute_days": s["dispute_time"] // DAY,
-        "contacts": s["n_contacts"],
-    }
-    for number, name in enumerate(("1_30", "31_60", "61_90", "over_90"), start=1):
-        found[f"n_{name}"] = bucket == number
-        found[f"overdue_{name}"] = np.where(bucket == number, balance, 0)
-    return found
-
-
-#: The first so many of `shares` are asked for over every look-back, the others over all time only.
+#: What an invoice adds to each total of its customer: counts, whole days, and money in minor units
+#: of the reporting currency. Those in the first line are asked for over every look-back.
+SHARE = np.dtype(
+    [
+        (name, "i8")
+        for name in (
+            *("issued", "matured", "late", "matured_amount", "late_amount", "paid", "days_late"),
+            *("letters", "disputed", "promises_kept", "promises_broken"),
+            *("issued_amount", "amounts", "open", "open_balance", "overdue", "overdue_balance"),
+            *("days_late_squared", "in_parts", "closed", "written_off", "in_dispute"),
+            *("disputes_ended", "dispute_days", "contacts"),
+            *("n_1_30", "n_31_60", "n_61_90", "n_over_90"),
+            *("overdue_1_30", "overdue_31_60", "overdue_61_90", "overdue_over_90"),
+        )
+    ]
+)
 N_LOOKED_BACK = 11
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_shares(steps, amount, balance, late_days, shares):  # type: ignore[no-untyped-def]
+    """Share of each step's invoice from this step on; amounts are in the reporting currency."""
+    for i in range(len(steps)):
+        s, share = steps[i], shares[i]
+        issued = s.issued_at != NONE
+        closed = s.closed != _OPEN
+        paid = s.closed == _PAID and s.due_date != NONE
+        late = s.matured == _LATE
+        matured = late or s.matured == _ON_TIME
+        is_open = issued and not closed
+        owed = balance[i] if is_open else 0
+        bucket = s.bucket if is_open else 0
+        share.issued = issued
+        share.issued_amount = amount[i] if issued else 0
+        share.amounts = issued and s.amount != NONE
+        share.open = is_open
+        share.open_balance = owed
+        share.overdue = bucket > 0
+        share.overdue_balance = owed if bucket > 0 else 0
+        share.n_1_30, share.overdue_1_30 = bucket == 1, owed if bucket == 1 else 0
+        share.n_31_60, share.overdue_31_60 = bucket == 2, owed if bucket == 2 else 0
+        share.n_61_90, share.overdue_61_90 = bucket == 3, owed if bucket == 3 else 0
+        share.n_over_90, share.overdue_over_90 = bucket == 4, owed if bucket == 4 else 0
+        share.matured = matured
+        share.matured_amount = amount[i] if matured else 0
+        share.late = late
+        share.late_amount = amount[i] if late else 0
+        share.paid = paid
+        share.days_late = late_days[i]
+        share.days_late_squared = late_days[i] * late_days[i]
+        share.in_parts = paid and s.n_payments > 1
+        share.closed = closed
+        share.written_off = s.written_off_at != NONE
+        share.disputed = s.n_disputes > 0
+        share.in_dispute = s.disputed
+        share.disputes_ended = s.dispute_time > 0
+        share.dispute_days = s.dispute_time // DAY
+        share.promises_kept = s.n_kept
+        share.promises_broken = s.n_broken
+        share.letters = s.n_letters
+        share.contacts = s.n_contacts
 
 
 @dataclass(frozen=True)
@@ -142,16 +152,16 @@ class _Others:
     def totals(self) -> dict[int, dict[str, Floats]]:
         """For each look-back in days (0: all time), each total by name, shape (n_snapshots,)."""
         seen, ledger, snapshots = self.seen, self.seen.ledger, self.seen.snapshots
-        by_name = shares(seen)
-        share = np.zeros((len(ledger.steps) + 1, len(by_name)), dtype=np.int64)
-        for i, values in enumerate(by_name.values()):
-            share[:-1, i] = values
+        shares = np.zeros(len(ledger.steps) + 1, dtype=SHARE)
+        money = seen.of_steps("amount"), seen.of_steps("balance")
+        _write_shares(ledger.steps, *money, days_late(ledger.steps), shares)
+        share = shares.view(np.int64).reshape(len(shares), -1)
         moments = [snapshots.cutoff - days * DAY for days in LOOK_BACKS]
         theirs = np.stack([read_at(self.facts, seen.customer, at).last for at in moments])
         own = np.stack([ledger.position(snapshots.invoice, at) for at in moments])
         standing = totals_at(self.facts, changes_of(share[:-1], ledger.offsets), theirs)
         standing -= share[own]  # step -1, nothing known, is the last row: zeros
-        names = list(by_name)
+        names = list(SHARE.names or ())
         found = {0: _by_name(names, standing[0])}
         for days, then in zip(LOOK_BACKS[1:], standing[1:], strict=True):
             recent = standing[0, :, :N_LOOKED_BACK] - then[:, :N_LOOKED_BACK]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eventlog.order import Ordered, in_order, picked, side_by_side
+from eventlog.order import Ordered, in_order, occurring, picked, side_by_side
 
 
 def ordered(n: int, n_groups: int, moments: int, seed: int = 0) -> tuple[Ordered, list[np.ndarray]]:
@@ -51,6 +51,11 @@ def test_values_are_picked_by_place_and_the_last_by_minus_one() -> None:
         9,
         1.5,
     ]
+
+
+def test_codes_that_occur_are_found_with_minus_one_among_them() -> None:
+    assert occurring(np.array([3, -1, 0, 3], np.int32), 5).tolist() == [-1, 0, 3]
+    assert occurring(np.array([1], np.int32), 2).tolist() == [1]
 
 
 def test_work_done_side_by_side_comes_back_in_order() -> None:
