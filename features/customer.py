@@ -2,9 +2,9 @@
 
 Every total is a sum over the customer's invoices of something their ledger states say ("is open and
 overdue", "was paid late", "its balance"): the invoice's share (`SHARE`). The delta of a step is how
-much its invoice's share changes there; `features.running_totals` adds the deltas up per customer and
-reads them. What the snapshot's own invoice contributes is taken off again, so these are the *other*
-invoices.
+much its invoice's share changes there; `features.running_totals` adds the deltas up per customer
+and reads them. What the snapshot's own invoice contributes is taken off again, so these are the
+*other* invoices.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def kinds_of_nodes(*kinds: str) -> set[int]:
 
 def longest_path(forest: Forest) -> int:
     trees = forest.trees
-    return int(module._depth_of_leaves(trees.left, trees.right, len(trees.value)).max())
+    return int(module.depth_of_leaves(trees.left, trees.right, len(trees.value)).max())
 
 
 def chain(n_leaves: int, *, same_column: bool) -> tuple[lgb.Booster, NDArray[np.float32]]:
