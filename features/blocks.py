@@ -25,7 +25,7 @@ Work = TypeVar("Work")
 Result = TypeVar("Result")
 
 #: Events and snapshots together that make up a block, unless one customer has more.
-BLOCK_SIZE = 20_000
+BLOCK_SIZE = 40_000
 
 
 @dataclass(frozen=True)
