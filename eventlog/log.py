@@ -173,6 +173,8 @@ class EventLog:
         results for the full and the cut log can be laid side by side.
         """
         keep = known_by(self.known_at, cutoff)
+        if keep.all():
+            return self if cutoff >= self.ends_at else replace(self, ends_at=cutoff)
         return replace(
             self,
             invoice=self.invoice[keep],

@@ -22,11 +22,11 @@ from eventlog.partitions import load_partition
 from eventlog.policy import Policy
 from eventlog.rates import Rates
 from features.partitions import PartitionedLog, gathered
-from features.peers import record_of, sum_outcomes
-from serving.delay import add_cases
+from features.peers import record_of
 from serving.history import keep_part
 from serving.scoring import (
     Common,
+    add_counted,
     as_worklist,
     count_known,
     ranks_of,
@@ -74,11 +74,10 @@ def make_run_on_cluster(
     terms = {"cutoff": cutoff, "policy": policy, "rates": rates}
     progress("what is common")
     counted = known.gather(count_known, **terms)
-    n_open = sum(part.n_open for part in counted)
-    refuse_none_open(n_open, cutoff, partitions.first_known_at, partitions.ends_at)
-    outcomes = sum_outcomes(part.outcomes for part in counted)
-    record = record_of(outcomes, load_partition(partitions, 0), np.array([cutoff]))
-    common = Common(record, add_cases(part.cases for part in counted))
+    whole = add_counted(counted)
+    refuse_none_open(whole.n_open, cutoff, partitions.first_known_at, partitions.ends_at)
+    record = record_of(whole.outcomes, load_partition(partitions, 0), np.array([cutoff]))
+    common = Common(record, whole.cases)
     progress("scores")
     open_ones = [number for number, part in enumerate(counted) if part.n_open]
     scored = known.each(score_customers, models=models, common=common, only=open_ones, **terms)
@@ -98,7 +97,7 @@ def make_run_on_cluster(
         reporting_currency=rates.reporting,
         policy=policy.as_dict(),
         models=versions,
-        n_invoices=n_open,
+        n_invoices=whole.n_open,
         open_balance=float(total["open_balance_reporting"]),
         expected_loss=float(total["expected_loss"]),
         priority=float(total["priority"]),

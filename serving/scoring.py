@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,10 +25,11 @@ from eventlog.rates import Rates, currency_of_invoices
 from eventlog.template import Role
 from features.as_of import AsOf
 from features.attributes import Encoding, last_stated
-from features.matrix import Matrix, build_matrix, outcomes_of
-from features.peers import Outcomes, PeerRecord, record_of
-from features.snapshots import Snapshots, at_cutoffs
-from serving.delay import LateCases, expected_overdue_days, late_cases, past_cases
+from features.blocks import Block, blocks_of, in_parallel
+from features.matrix import Matrix, build_matrix, look_at
+from features.peers import Outcomes, PeerRecord, count_outcomes, record_of, sum_outcomes
+from features.snapshots import NO_SNAPSHOTS, Snapshots, at_cutoffs
+from serving.delay import LateCases, add_cases, expected_overdue_days, late_cases, past_cases
 from serving.priority import cost_of_delay, expected_loss, ranks, risk_band, suppressed_reason
 from serving.reasons import Reasons, give_reasons
 from serving.worklist import COLUMNS
@@ -202,11 +203,24 @@ class Common:
 
 def count_known(known: EventLog, cutoff: int, policy: Policy, rates: Rates) -> Counted:
     """Count what a part of the log, cut at the cutoff, adds to what is common to all."""
-    states = _everyone(known, keep_ledger(known, policy), cutoff)
+    cutoffs = np.array([cutoff], dtype=np.int64)
+
+    def count(block: Block) -> Counted:
+        seen = look_at(block, policy, rates)
+        states = _everyone(seen.log, seen.ledger, cutoff)
+        outcomes = count_outcomes(seen, cutoffs)
+        return Counted(outcomes, late_cases(states, policy), int(is_open(states).sum()))
+
+    return add_counted(in_parallel(count, blocks_of(known, NO_SNAPSHOTS)))
+
+
+def add_counted(parts: Iterable[Counted]) -> Counted:
+    """What the whole adds up to, from its parts."""
+    parts = list(parts)
     return Counted(
-        outcomes_of(known, np.array([cutoff], dtype=np.int64), policy, rates),
-        late_cases(states, policy),
-        int(is_open(states).sum()),
+        sum_outcomes(part.outcomes for part in parts),
+        add_cases(part.cases for part in parts),
+        sum(part.n_open for part in parts),
     )
 
 
@@ -242,7 +256,7 @@ def score_customers(
     progress("probabilities")
     phases = phase(ledger, snapshots, policy)
     probability = {
-        target: np.where(_asked(target, phases), model.probability(matrices[target]), np.nan)
+        target: _probability(model, matrices[target], _asked(target, phases))
         for target, model in models.items()
     }
     progress("reasons")
@@ -298,6 +312,13 @@ def _matrices(
             made.append((model.encoding, matrix))
             shared = [matrix]
         found[target] = shared[0]
+    return found
+
+
+def _probability(model: RiskModel, matrix: Matrix, asked: NDArray[np.bool_]) -> Floats:
+    """Probability of the rows that are asked for, NaN for the others."""
+    found = np.full(len(asked), np.nan)
+    found[asked] = model.probability(matrix.take(asked))
     return found
 
 
