@@ -8,7 +8,6 @@ what follows from a state and the moment alone (status, days overdue) is derived
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from eventlog.fold import Closed, empty_state, fold
 from eventlog.known import Codes, Ints, last_known
+from eventlog.lazy import lazy
 from eventlog.log import DAY, MINOR, NONE, EventLog, datetimes, units
 from eventlog.policy import Policy
 
@@ -65,12 +65,12 @@ class Ledger:
         states[position < 0] = empty_state()[0]
         return states
 
-    @cached_property
+    @lazy
     def known_at(self) -> Ints:
         """When each step became known, shape (n_steps,)."""
         return np.ascontiguousarray(self.steps["known_at"])
 
-    @cached_property
+    @lazy
     def first_steps(self) -> Ints:
         """Where the steps of each invoice that has any begin."""
         return self.offsets[:-1][self.offsets[1:] > self.offsets[:-1]]

@@ -11,10 +11,9 @@ changes nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TypeVar
 
 import numba
@@ -25,6 +24,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from eventlog.known import Codes, Ints, known_by, starts_of
+from eventlog.lazy import lazy
 from eventlog.order import in_order, occurring, picked, side_by_side
 from eventlog.template import ATTRIBUTE_NAMED, DUE_DATE_PASSED, Role, role_of
 
@@ -120,23 +120,23 @@ class EventLog:
         """Number of customers."""
         return len(self.customer_keys)
 
-    @cached_property
+    @lazy
     def role(self) -> NDArray[np.int8]:
         """Role of each event's activity."""
         roles = np.array([role_of(name) for name in self.activities], dtype=np.int8)
         return roles[self.activity] if len(roles) else np.empty(0, dtype=np.int8)
 
-    @cached_property
+    @lazy
     def of_invoice(self) -> Ints:
         """Positions of the events that belong to an invoice, in (invoice, known time) order."""
         return np.flatnonzero(self.invoice >= 0)
 
-    @cached_property
+    @lazy
     def of_customer_alone(self) -> Ints:
         """Positions of the events without an invoice, in (customer, known time) order."""
         return np.flatnonzero(self.invoice < 0)
 
-    @cached_property
+    @lazy
     def invoice_starts(self) -> Ints:
         """Where each invoice begins among the positions `of_invoice`."""
         return starts_of(self.invoice[self.of_invoice], self.n_invoices)
@@ -155,10 +155,16 @@ class EventLog:
             return np.full(len(self), NONE, dtype=np.int64)
         return column.values.astype(np.int64, copy=False)
 
-    @cached_property
+    @lazy
     def fingerprint(self) -> str:
         """Hash of what the log says, 16 hexadecimal digits; the same for equal logs."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(f"{self.ends_at} {self.has_customers}".encode())
+        names: list[Iterable[object]] = [self.activities]
+        for keys in (self.invoice_keys, self.customer_keys):
+            names += [keys[name] for name in keys]
+        names += [self.columns[name].levels for name in sorted(self.columns)]
+        for texts in names:
+            digest.update("\x1f".join(map(str, texts)).encode() + b"\x1e")
         for values in (self.invoice, self.customer, self.activity, self.event_time, self.known_at):
             digest.update(np.ascontiguousarray(values).tobytes())
         for name in sorted(self.columns):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eventlog.known import Codes, Ints, known_by, last_known
+from eventlog.lazy import lazy
 from eventlog.ledger import Ledger
 from eventlog.log import MINOR, NONE, EventLog
 from eventlog.policy import Policy
@@ -38,28 +38,28 @@ class AsOf:
     policy: Policy
     rates: Rates
 
-    @cached_property
+    @lazy
     def step(self) -> Ints:
         """Last known step of each snapshot's invoice, shape (n_snapshots,); -1 if there is none."""
         return self.ledger.position(self.snapshots.invoice, self.snapshots.cutoff)
 
-    @cached_property
+    @lazy
     def states(self) -> NDArray[np.void]:
         """State of each snapshot's invoice at its cutoff, shape (n_snapshots,)."""
         return self.ledger.at(self.step)
 
-    @cached_property
+    @lazy
     def customer(self) -> Codes:
         """Customer of each snapshot, shape (n_snapshots,)."""
         return self.log.invoice_customer[self.snapshots.invoice]
 
-    @cached_property
+    @lazy
     def step_event(self) -> Ints:
         """Last logged event at or before each step, a position in `log.of_invoice`."""
         event = self.ledger.steps["event"].astype(np.int64)
         return np.maximum.accumulate(event) if len(event) else event
 
-    @cached_property
+    @lazy
     def event_position(self) -> Ints:
         """Last known event of each snapshot's invoice, a position in `log.of_invoice`."""
         known_at = self.log.known_at[self.log.of_invoice]
@@ -67,7 +67,7 @@ class AsOf:
             self.log.invoice_starts, known_at, self.snapshots.invoice, self.snapshots.cutoff
         )
 
-    @cached_property
+    @lazy
     def _currency(self) -> tuple[Codes, Ints]:
         """Currency of each invoice as its place in the rate table, and since when it is known."""
         level, since = first_currency(self.log)
@@ -77,12 +77,12 @@ class AsOf:
         used, place = np.unique(level, return_inverse=True)
         return self.rates.code_of(np.array([*levels, ""], dtype=object)[used])[place], since
 
-    @cached_property
+    @lazy
     def _rate_of_step(self) -> Floats:
         steps = self.ledger.steps
         return self._rate(np.ascontiguousarray(steps["invoice"]), self.ledger.known_at)
 
-    @cached_property
+    @lazy
     def _rate_of_state(self) -> Floats:
         known = np.maximum(self.step, 0)
         if not len(self.ledger.steps):

@@ -10,7 +10,6 @@ and reads them. What the snapshot's own invoice contributes is taken off again, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numba
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from eventlog.fold import Closed, Matured
 from eventlog.known import Ints
+from eventlog.lazy import lazy
 from eventlog.log import DAY, MINOR, NONE
 from features.as_of import AsOf, Floats, days_since, ratio, shrunk
 from features.catalogue import FEATURES
@@ -137,14 +137,14 @@ class _Others:
 
     seen: AsOf
 
-    @cached_property
+    @lazy
     def facts(self) -> Facts:
         """All steps of the ledger, by customer."""
         log, ledger = self.seen.log, self.seen.ledger
         customer = log.invoice_customer[ledger.steps["invoice"]]
         return sort_facts(customer, ledger.known_at, log.n_customers)
 
-    @cached_property
+    @lazy
     def now(self) -> Reading:
         """The steps known at each snapshot."""
         return read_at(self.facts, self.seen.customer, self.seen.snapshots.cutoff)

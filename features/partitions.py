@@ -2,8 +2,8 @@
 
 A partition holds whole customers, so every feature but the peers' is computed from it alone, by the
 same code as on one machine. The peers' counts are a two-step reduction: each partition counts its
-own outcomes, the sums go back to all. Every task reads its partition anew and depends on nothing
-else, so a task lost with a worker is simply done again, and its rows are there once.
+own outcomes, the sums go back to all. Every task reads its partition anew and changes nothing, so a
+task lost with a worker is simply done again, and its rows are there once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from distributed import Client, Future, KilledWorker
-from distributed.client import FutureCancelledError
+from distributed.client import FutureCancelledError, FuturesCancelledError
 from distributed.comm.core import CommClosedError
 
 from eventlog.errors import NotReadyError
@@ -49,6 +49,10 @@ class PartitionedLog:
     def __len__(self) -> int:
         """Number of partitions."""
         return len(self.partitions.parts)
+
+    def load(self, number: int) -> EventLog:
+        """One partition as it stood at the cutoff."""
+        return _at(load_partition(self.partitions, number), self.cutoff)
 
     def each(
         self,
@@ -94,8 +98,11 @@ def _on_partition(
     cutoff: int | None,
     same: dict[str, Any],
 ) -> Result:
-    log = load_partition(partitions, number)
-    return work(log if cutoff is None else log.upto(cutoff), *items, **same)
+    return work(_at(load_partition(partitions, number), cutoff), *items, **same)
+
+
+def _at(log: EventLog, cutoff: int | None) -> EventLog:
+    return log if cutoff is None else log.upto(cutoff)
 
 
 def gathered(client: Client, futures: Sequence[Future[Result]]) -> list[Result]:
@@ -108,7 +115,7 @@ def gathered(client: Client, futures: Sequence[Future[Result]]) -> list[Result]:
     """
     try:
         return list(client.gather(list(futures)))  # type: ignore[no-untyped-call]
-    except (KilledWorker, FutureCancelledError, CommClosedError) as error:
+    except (KilledWorker, FutureCancelledError, FuturesCancelledError, CommClosedError) as error:
         raise NotReadyError(
             f"The cluster lost its workers: {error}. Look at their logs and memory, and start "
             "again; nothing has been written."

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eventlog.errors import DataError
 from eventlog.fold import Closed, Matured
 from eventlog.known import Codes, Ints, first_knowing
 from eventlog.log import MINOR, NONE, EventLog
@@ -148,6 +149,7 @@ def peer_features(seen: AsOf, record: PeerRecord) -> dict[str, Floats]:
         1 where nothing is known that sets the group apart.
     """
     moment = first_knowing(record.cutoffs, seen.snapshots.cutoff)
+    _refuse_other_cutoffs(record, seen.snapshots.cutoff)
     nobody = np.zeros(len(moment), dtype=np.int32)
     whole = _read(record, nobody, moment)
     found: dict[str, Floats] = {}
@@ -164,6 +166,15 @@ def peer_features(seen: AsOf, record: PeerRecord) -> dict[str, Floats]:
             against = ratio(shrunk(k_group, n_group, usual, PRIOR_CASES), usual)
             found[f"{name}_{outcome}"] = np.nan_to_num(against, nan=1.0)
     return found
+
+
+def _refuse_other_cutoffs(record: PeerRecord, cutoff: Ints) -> None:
+    """Refuse a record of other cutoffs: read between two of its own it would say too much."""
+    if not np.isin(cutoff, record.cutoffs).all():
+        raise DataError(
+            "The peers' record was not made for these cutoffs. Make it for all cutoffs of the "
+            "snapshots."
+        )
 
 
 def _read(record: PeerRecord, group: Codes, moment: Ints) -> Floats:

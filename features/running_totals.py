@@ -135,7 +135,16 @@ def totals_at(facts: Facts, deltas: Deltas, last: Ints) -> Ints:
     Returns
     -------
     ndarray of int64, shape (*last.shape, n_totals)
+
+    Raises
+    ------
+    ValueError
+        If the reading or the deltas belong to other facts.
     """
+    if last.max(initial=-1) >= len(facts.order) or len(deltas.starts) <= facts.order.max(
+        initial=-1
+    ):
+        raise ValueError("The reading or the deltas are of other facts.")
     asked, starts = _side_by_side(last.ravel().astype(np.int32), len(facts.order))
     found = np.zeros((last.size, deltas.n_totals), dtype=np.int64)
     _walk(

@@ -13,6 +13,7 @@ from eventlog.errors import SettingsError
 from eventlog.known import Codes, Ints, first_knowing
 from eventlog.ledger import Ledger, is_open
 from eventlog.log import NONE, EventLog, micros, timestamp
+from eventlog.template import Role, role_of
 
 Rhythm = Literal["posting", "weekly", "monthly"]
 _FOREVER = np.iinfo(np.int64).max
@@ -46,9 +47,13 @@ NO_SNAPSHOTS = Snapshots(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64
 
 
 def at_posting(log: EventLog, ledger: Ledger) -> Snapshots:
-    """Each invoice at the moment it was first posted; generated, in a log without postings."""
+    """Each invoice at the moment it was first posted; generated, in a log without postings.
+
+    Whether a log has postings is told by its activities, which every part of a log shares.
+    """
     steps = ledger.steps
-    name = "posted_at" if (steps["posted_at"] != NONE).any() else "issued_at"
+    has_postings = any(role_of(name) == Role.POSTED for name in log.activities)
+    name = "posted_at" if has_postings else "issued_at"
     last = ledger.offsets[1:] - 1
     alive = ledger.offsets[1:] > ledger.offsets[:-1]
     moment = np.full(log.n_invoices, NONE, dtype=np.int64)

@@ -9,6 +9,7 @@ A task that is lost with its worker is done again; the store shows the run when 
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -73,14 +74,16 @@ def make_run_on_cluster(
     known = replace(log, cutoff=cutoff)
     terms = {"cutoff": cutoff, "policy": policy, "rates": rates}
     progress("what is common")
-    counted = known.gather(count_known, **terms)
+    counted = known.gather(count_known, threads=1, **terms)
     whole = add_counted(counted)
     refuse_none_open(whole.n_open, cutoff, partitions.first_known_at, partitions.ends_at)
     record = record_of(whole.outcomes, load_partition(partitions, 0), np.array([cutoff]))
     common = Common(record, whole.cases)
     progress("scores")
     open_ones = [number for number, part in enumerate(counted) if part.n_open]
-    scored = known.each(score_customers, models=models, common=common, only=open_ones, **terms)
+    scored = known.each(
+        score_customers, models=models, common=common, only=open_ones, threads=1, **terms
+    )
     progress("ranks")
     figures = gathered(log.client, log.client.map(_figures, scored))
     rank = ranks_of(pd.concat(figures, ignore_index=True))
@@ -127,12 +130,20 @@ def _ranked(
 
 
 def _history(known: PartitionedLog, folder: Path, name: str) -> Path:
-    """Write the log as scored, a file a partition; the folder appears when it is complete."""
-    path, unfinished = folder / name, folder / f"unfinished-{name}"
-    if not path.exists():
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        numbers = list(range(len(known)))
-        known.gather(keep_part, numbers, folder=str(unfinished.resolve()))
+    """Write the log as scored, a file a partition; the folder appears when it is complete.
+
+    The client writes it: its folder need not be one that the workers see.
+    """
+    path = folder / name
+    if path.exists():
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder))
+    try:
+        for number in range(len(known)):
+            keep_part(known.load(number), number, unfinished)
+        unfinished.chmod(0o755)
         unfinished.replace(path)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
     return path

@@ -60,10 +60,10 @@ def keep_history(log: EventLog, folder: Path) -> Path:
     return path
 
 
-def keep_part(log: EventLog, number: int, folder: str) -> None:
+def keep_part(log: EventLog, number: int, folder: Path) -> None:
     """Write one customer partition of the log that a run scores into the run's folder."""
     if len(log):
-        write_log(log, Path(folder) / f"part-{number:05d}.parquet")
+        write_log(log, folder / f"part-{number:05d}.parquet")
 
 
 def customer_story(

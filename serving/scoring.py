@@ -201,7 +201,9 @@ class Common:
     cases: LateCases
 
 
-def count_known(known: EventLog, cutoff: int, policy: Policy, rates: Rates) -> Counted:
+def count_known(
+    known: EventLog, cutoff: int, policy: Policy, rates: Rates, *, threads: int = 0
+) -> Counted:
     """Count what a part of the log, cut at the cutoff, adds to what is common to all."""
     cutoffs = np.array([cutoff], dtype=np.int64)
 
@@ -211,7 +213,7 @@ def count_known(known: EventLog, cutoff: int, policy: Policy, rates: Rates) -> C
         outcomes = count_outcomes(seen, cutoffs)
         return Counted(outcomes, late_cases(states, policy), int(is_open(states).sum()))
 
-    return add_counted(in_parallel(count, blocks_of(known, NO_SNAPSHOTS)))
+    return add_counted(in_parallel(count, blocks_of(known, NO_SNAPSHOTS), threads))
 
 
 def add_counted(parts: Iterable[Counted]) -> Counted:
@@ -232,6 +234,8 @@ def score_customers(
     rates: Rates,
     common: Common,
     progress: Callable[[str], None] = lambda _: None,
+    *,
+    threads: int = 0,
 ) -> pd.DataFrame:
     """Score the open invoices of a part of the log.
 
@@ -252,7 +256,7 @@ def score_customers(
     ledger = keep_ledger(known, policy)
     snapshots = at_cutoffs(ledger, np.array([cutoff], dtype=np.int64))
     progress("features")
-    matrices = _matrices(known, snapshots, models, policy, rates, common.record)
+    matrices = _matrices(known, snapshots, models, policy, rates, common.record, threads)
     progress("probabilities")
     phases = phase(ledger, snapshots, policy)
     probability = {
@@ -301,6 +305,7 @@ def _matrices(
     policy: Policy,
     rates: Rates,
     record: PeerRecord,
+    threads: int,
 ) -> dict[str, Matrix]:
     """Each model's feature matrix; models of one encoding share theirs."""
     made: list[tuple[Encoding, Matrix]] = []
@@ -308,7 +313,9 @@ def _matrices(
     for target, model in models.items():
         shared = [matrix for encoding, matrix in made if encoding == model.encoding]
         if not shared:
-            matrix = build_matrix(log, snapshots, model.encoding, policy, rates, record=record)
+            matrix = build_matrix(
+                log, snapshots, model.encoding, policy, rates, record=record, threads=threads
+            )
             made.append((model.encoding, matrix))
             shared = [matrix]
         found[target] = shared[0]

@@ -182,7 +182,7 @@ class Store:
                     insert_scores(connection, cells(rows.iloc[start : start + _CHUNK]))
             if written != run.n_invoices:
                 raise DataError(
-                    f"The run states {run.n_invoices:,} invoices, its frame has {written:,} rows. "
+                    f"The run states {run.n_invoices:,} invoices and has {written:,} rows. "
                     "Make them agree."
                 )
 

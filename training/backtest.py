@@ -136,7 +136,7 @@ def _report(
     test_until: int,
     policy: Policy,
 ) -> dict[str, Any]:
-    y, balance, prevalence = test.y, test.balance, float(train.y.mean())
+    y, balance, prevalence = test.y, test.balance, float(model.facts["prevalence"])
     slices = cut_into_slices(train, test, source.has_customers)
     return {
         "target": model.target,
@@ -147,6 +147,7 @@ def _report(
         "policy": policy.as_dict(),
         "n_train": model.facts["n_train"],
         "n_test": len(test.y),
+        "n_test_whole": test.whole.n_rows if test.whole else len(test.y),
         "positives": int(y.sum()),
         "positives_train": model.facts["positives"],
         "n_credited": test.n_credited,

@@ -18,7 +18,7 @@ import lightgbm as lgb
 import numpy as np
 from dask.delayed import delayed
 from distributed import Client, Future, KilledWorker
-from distributed.client import FutureCancelledError
+from distributed.client import FutureCancelledError, FuturesCancelledError
 from numpy.typing import NDArray
 
 from eventlog.errors import NotReadyError
@@ -37,10 +37,21 @@ from training.model import PARAMETERS, plain_names, smallest_leaf
 
 log_ = logging.getLogger(__name__)
 
-#: Rows that the client takes to itself, at most, for choosing, testing and looking for leaks.
+#: Rows that the client takes to itself, about, for choosing, testing and looking for leaks.
 ROWS_AT_HAND = 2_000_000
 #: How often a fit is begun anew after a worker was lost in it.
 ATTEMPTS = 4
+#: What a fit ends in when a worker dies in it: sockets that break, tasks that are given up, and,
+#: where LightGBM is still looking for who holds which part, parts that nobody holds.
+_LOST = (
+    lgb.basic.LightGBMError,
+    KilledWorker,
+    FutureCancelledError,
+    FuturesCancelledError,
+    OSError,
+    StopIteration,
+    AttributeError,
+)
 #: Minutes that a worker waits for another in a fit.
 _PATIENCE = 2
 
@@ -61,7 +72,8 @@ class OnCluster:
         return self.log.partitions.has_customers
 
     def before(self, moment: int) -> OnCluster:  # noqa: D102
-        return OnCluster(replace(self.log, cutoff=moment - 1))
+        cutoff = moment - 1 if self.log.cutoff is None else min(moment - 1, self.log.cutoff)
+        return OnCluster(replace(self.log, cutoff=cutoff))
 
     def encoding(self, only: Iterable[str], without: Iterable[str]) -> Encoding:  # noqa: D102
         return encoding_of(add_stated(self.log.gather(count_stated)), only=only, without=without)
@@ -115,7 +127,7 @@ class OnCluster:
         partitions, cutoff = self.log.partitions, self.log.cutoff
         cut = "" if cutoff is None or cutoff >= partitions.ends_at else f"@{cutoff}"
         return {
-            "log_fingerprint": partitions.fingerprint + cut,
+            "log_fingerprint": partitions.fingerprint + cut,  # of the whole, and where it was cut
             "log_events": partitions.n_events,
             "log_invoices": partitions.n_invoices,
             "log_partitions": len(partitions.parts),
@@ -181,8 +193,10 @@ def _at_hand(
     client: Client, rows: list[Future[Examples]], n_rows: list[int], encoding: Encoding
 ) -> Examples:
     """Rows of as many partitions, spread over all, as the client holds; in the order of cutoffs."""
-    n_parts = max(int(len(rows) * min(1.0, ROWS_AT_HAND / max(sum(n_rows), 1))), 1)
-    chosen = np.unique(np.linspace(0, len(rows) - 1, n_parts).round().astype(int))
+    filled = [i for i, n in enumerate(n_rows) if n] or [0]
+    n_parts = max(int(len(filled) * min(1.0, ROWS_AT_HAND / max(sum(n_rows), 1))), 1)
+    spread = (np.arange(n_parts) + 0.5) * len(filled) / n_parts
+    chosen = [filled[int(i)] for i in spread]
     parts = gathered(client, [rows[i] for i in chosen])
     first = parts[0].matrix
     snapshots = Snapshots(
@@ -235,13 +249,13 @@ class RowsOnCluster:
         lost: Exception | None = None
         for attempt in range(1, ATTEMPTS + 1):
             try:
+                self.client.wait_for_workers(1, timeout=60)
                 with warnings.catch_warnings():
                     warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")
                     return self._fit_once(sets, rounds, parameters)
-            except (lgb.basic.LightGBMError, KilledWorker, FutureCancelledError, OSError) as error:
+            except _LOST as error:
                 lost = error
                 log_.warning("Fit %d of %d lost a worker: %s", attempt, ATTEMPTS, error)
-                self.client.wait_for_workers(1, timeout=60)
         raise NotReadyError(
             f"A fit on the cluster failed {ATTEMPTS} times in a row, the last time with: {lost}. "
             "Look at the workers' logs and memory, and train again; nothing has been registered."

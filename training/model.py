@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventlog.errors import DataError, NotFoundError
+from eventlog.lazy import lazy
 from features.attributes import Encoding
 from features.matrix import Matrix
 from training.calibration import Calibrator
@@ -92,7 +92,7 @@ class RiskModel:
         """Calibrated probability of each row, 0 to 1."""
         return self.calibrator.probability(self.margin(matrix))
 
-    @cached_property
+    @lazy
     def forests(self) -> tuple[Forest, ...]:
         """The boosters' trees, made ready for `contributions` once."""
         return tuple(forest_of(booster) for booster in self.boosters)

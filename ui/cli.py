@@ -25,7 +25,7 @@ import typer
 from rich.console import Console
 
 from eventlog.errors import DataError, DuecastError, SettingsError
-from eventlog.log import EventLog, micros, timestamp
+from eventlog.log import DAY, EventLog, micros, timestamp
 from eventlog.policy import Policy, read_policy
 from eventlog.rates import Rates, rates_for, read_rates
 from serving.settings import Settings
@@ -226,6 +226,11 @@ def read_partitions(folder: str, options: list[str], quiet: bool) -> tuple[Event
         return log, summary_of(partitions, log)
 
 
+def name_of(source: str) -> str:
+    """LOG as it goes on record: a database's URL may hold a password."""
+    return "database query" if "://" in source else Path(source).name
+
+
 @contextmanager
 def opened(
     source: str, scheduler: str | None, read_log: Callable[[], EventLog]
@@ -236,8 +241,14 @@ def opened(
         yield log, log
         return
     from eventlog.partitions import load_partition
-    from ui.cluster import partitioned_log
 
+    try:
+        from ui.cluster import partitioned_log
+    except ImportError as error:
+        raise SettingsError(
+            f"--scheduler needs Dask, which is not installed ({error}). Install it with "
+            "`pip install 'duecast[cluster]'`."
+        ) from error
     with partitioned_log(scheduler, source, read_log) as on_cluster:
         yield on_cluster, load_partition(on_cluster.partitions, 0)
 
@@ -400,7 +411,7 @@ def partition(
     refuse_folder(folder, overwrite)
     events, _ = read(log, mapping, query, sheet, day_first=day_first)
     number = partitions or max(1, round(len(events) / EVENTS_A_PARTITION))
-    name = Path(log).name if "://" not in log else "database query"
+    name = name_of(log)
     with stages("Writing") as say:
         made = write_partitions(events, folder, number, name=name, replace=overwrite, progress=say)
     counted = "1 partition" if len(made.parts) == 1 else f"{len(made.parts):,} partitions"
@@ -526,7 +537,7 @@ def train(
             recipe,
             open_registry(settings.tracking_uri, settings.home / "mlruns" / "artifacts"),
             targets=wanted,
-            log_name=Path(log).name if "://" not in log else "database query",
+            log_name=name_of(log),
             override=override_leakage,
             progress=say,
         )
@@ -678,7 +689,7 @@ def score(
             settings.home / "history",
             run_id=f"{timestamp(moment):%Y%m%d}-{uuid.uuid4().hex[:8]}",
             scored_at=pd.Timestamp.now(tz="UTC").tz_localize(None),  # noqa: TID251 - entry point
-            log_name=Path(log).name if "://" not in log else "database query",
+            log_name=name_of(log),
             progress=say,
         )
     if file is not None:
@@ -834,7 +845,8 @@ def matrix(
 ) -> None:
     """Write the feature matrix of every open invoice at every cutoff, as known then.
 
-    Memory stays small: the file is written block by block.
+    The file is written block by block, so it may be larger than memory. Which additional columns
+    and levels there are is decided from all rows known at --until.
 
     Example: `duecast matrix log.parquet features.parquet --snapshots monthly`
     """
@@ -848,6 +860,11 @@ def matrix(
     decided = policy_now(settings_now(), policy)
     events, _ = read(log, mapping, query, sheet, day_first=day_first)
     last = moment_of(until, "--until") if until else events.ends_at + 1
+    if last > events.ends_at + DAY:
+        raise DataError(
+            f"--until {until} lies after the log's end on {timestamp(events.ends_at):%Y-%m-%d}: "
+            "nobody knows which invoices were open then. Choose a day up to the one after it."
+        )
     only, without = chosen_attributes(attributes)
     encoding = choose_encoding(events, last, only=only, without=without)
     with stages("Features") as say:

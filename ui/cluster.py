@@ -12,7 +12,7 @@ from pathlib import Path
 import lightgbm as lgb
 from distributed import Client, LocalCluster, Worker, WorkerPlugin
 
-from eventlog.errors import SettingsError
+from eventlog.errors import NotFoundError, SettingsError
 from eventlog.log import EventLog
 from eventlog.partitions import is_partitioned, open_partitions, write_partitions
 from features.partitions import PartitionedLog
@@ -44,7 +44,10 @@ def partitioned_log(
         If the scheduler is neither, does not answer or has no worker, or if the log is not in
         partitions.
     """
-    in_partitions = "://" not in source and is_partitioned(source)
+    is_file = "://" not in source
+    in_partitions = is_file and is_partitioned(source)
+    if is_file and not Path(source).exists():
+        raise NotFoundError(f"There is no log at {source}. Check the path.")
     with ExitStack() as stack:
         client = stack.enter_context(_connected(scheduler))
         if in_partitions:
@@ -52,12 +55,12 @@ def partitioned_log(
         elif scheduler == "local":
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="duecast-")))
             n_parts = 4 * len(client.scheduler_info()["workers"])
-            partitions = write_partitions(read(), folder / "log", n_parts, name=Path(source).name)
+            partitions = write_partitions(read(), folder / "log", n_parts)
         else:
             raise SettingsError(
-                f"{source} is not in partitions, so the workers of {scheduler} cannot share it "
-                f"out. Run `duecast partition {source} FOLDER` into a folder that they see, and "
-                "give that folder as LOG."
+                f"LOG is not in partitions, so the workers of {scheduler} cannot share it out. Run "
+                "`duecast partition LOG FOLDER` into a folder that they see, and give that folder "
+                "as LOG."
             )
         yield PartitionedLog(client, partitions)
 
@@ -101,9 +104,11 @@ def _connected(scheduler: str) -> Iterator[Client]:
             "and workers with `dask worker`, or use --scheduler local."
         ) from error
     with client:
-        if not client.scheduler_info()["workers"]:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError as error:
             raise SettingsError(
                 f"The scheduler at {scheduler} has no workers. Start some with "
                 f"`dask worker {scheduler}`."
-            )
+            ) from error
         yield client
