@@ -108,6 +108,12 @@ def test_features_and_labels_are_those_of_one_machine_to_the_last_bit(log, targe
     assert spread.count(rhythm, TRAIN_UNTIL, POLICY) == local.count(rhythm, TRAIN_UNTIL, POLICY)
 
 
+def test_a_log_cut_twice_stays_cut_at_the_earlier_moment(log):
+    once = OnCluster(log).before(TRAIN_UNTIL)
+    assert once.before(TEST_UNTIL) == once
+    assert once.before(TEST_UNTIL).ends_at == TRAIN_UNTIL - 1
+
+
 def test_a_model_trained_on_the_cluster_is_as_good_as_a_local_one(log):
     dates = (TRAIN_UNTIL, TEST_UNTIL, POLICY, company_rates(), RECIPE)
     local, spread = (

@@ -3,10 +3,20 @@
 import numpy as np
 import pytest
 
+from eventlog.errors import DataError
 from features.catalogue import FEATURES
+from features.matrix import build_matrix, peer_record
 from features.peers import PRIOR_CASES
 from tests.builders import happened, make_log
-from tests.features.drawn import ledger_of, matrix_of, random_log, rates
+from tests.features.drawn import (
+    POLICY,
+    encoding_of,
+    ledger_of,
+    matrix_of,
+    random_log,
+    rates,
+    snapshots_of,
+)
 from tests.features.look import look
 from tests.features.oracle import Oracle, peer_answers
 
@@ -67,3 +77,10 @@ def test_while_nothing_is_decided_every_group_is_as_everybody():
     log = make_log(happened("A", "post", "2024-01-01", amount=50.0, segment="bad"))
     seen = look(log, "A", "2024-01-02")
     assert {seen[name] for name in OF_PEERS} == {1.0}
+
+
+def test_a_record_of_other_cutoffs_is_refused():
+    log, snapshots = random_log(0), snapshots_of(0)
+    record = peer_record(log, np.unique(snapshots.cutoff)[1:], POLICY, rates())
+    with pytest.raises(DataError, match="not made for these cutoffs"):
+        build_matrix(log, snapshots, encoding_of(0), POLICY, rates(), record=record)

@@ -169,3 +169,16 @@ def test_without_a_beginning_snapshots_begin_with_the_log(rhythm):
     until = micros("2024-07-01")
     whole = pairs(take_snapshots(log, ledger, rhythm, None, until))
     assert whole == pairs(take_snapshots(log, ledger, rhythm, micros("2022-01-01"), until))
+
+
+def test_at_posting_a_customer_without_postings_is_looked_at_alike_alone_and_among_others():
+    log = make_log(
+        happened("A", "generate", "2024-01-01", amount=10.0, customer="C1"),
+        happened("B", "post", "2024-01-05", amount=10.0, customer="C2"),
+    )
+    whole = pairs(at_posting(log, keep_ledger(log, Policy())))
+    alone = []
+    for customer in range(log.n_customers):
+        part = log.of_customers(customer, customer + 1)
+        alone += pairs(at_posting(part, keep_ledger(part, Policy())))
+    assert len(whole) == len(alone) == 1

@@ -346,7 +346,7 @@ def test_an_invoice_scored_twice_is_refused(store):
 
 def test_a_row_count_that_differs_from_the_run_is_refused(store):
     frame = scored(4)
-    with pytest.raises(DataError, match="states 5 invoices, its frame has 4 rows"):
+    with pytest.raises(DataError, match="states 5 invoices and has 4 rows"):
         store.write_run(run_of(frame, n_invoices=5), frame)
 
 
