@@ -7,7 +7,9 @@ holds easily. The boosters are fitted to the rows of all.
 
 from __future__ import annotations
 
+import gc
 import logging
+import time
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -17,7 +19,7 @@ import dask.array as da
 import lightgbm as lgb
 import numpy as np
 from dask.delayed import delayed
-from distributed import Client, Future, KilledWorker
+from distributed import Client, Future, KilledWorker, wait
 from distributed.client import FutureCancelledError, FuturesCancelledError
 from numpy.typing import NDArray
 
@@ -246,7 +248,7 @@ class RowsOnCluster:
         n_invoices = sum(part.n_invoices for part in self.counted)
         parameters = PARAMETERS | changes | {"seed": seed, "time_out": _PATIENCE}
         parameters["min_data_in_leaf"] = smallest_leaf(parameters, self.n_rows, n_invoices)
-        lost: Exception | None = None
+        lost = ""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 self.client.wait_for_workers(1, timeout=60)
@@ -254,12 +256,27 @@ class RowsOnCluster:
                     warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")
                     return self._fit_once(sets, rounds, parameters)
             except _LOST as error:
-                lost = error
-                log_.warning("Fit %d of %d lost a worker: %s", attempt, ATTEMPTS, error)
+                lost = str(error)
+                log_.warning("Fit %d of %d lost a worker: %s", attempt, ATTEMPTS, lost)
+            self._settle()
         raise NotReadyError(
             f"A fit on the cluster failed {ATTEMPTS} times in a row, the last time with: {lost}. "
             "Look at the workers' logs and memory, and train again; nothing has been registered."
-        ) from lost
+        )
+
+    def _settle(self) -> None:
+        """Let go of a failed fit everywhere before the next begins.
+
+        A booster that a failed task still holds closes its thread's sockets when it is collected,
+        and by then they may be those of the next fit.
+        """
+        gc.collect()  # frames of the error hold the futures
+        time.sleep(2)
+        workers = list(self.client.scheduler_info()["workers"])
+        freed = [
+            self.client.submit(gc.collect, workers=[address], pure=False) for address in workers
+        ]
+        wait(freed, timeout=60)
 
     def _fit_once(
         self, sets: tuple[str, ...], rounds: int, parameters: dict[str, Any]
