@@ -25,6 +25,8 @@ class Policy:
     late_after_days : int
         An invoice is late when it is not closed by payment at the end of due date + this many
         days. 5 follows Appel et al. 2020 (arXiv 2008.07363), who allow for bank processing.
+    very_late_after_days : int
+        The same for "very late", the third of the payment curve's buckets.
     still_open_days : int
         Horizon of the question asked of invoices that are late already.
     write_off_horizon_days : int
@@ -46,11 +48,14 @@ class Policy:
     band_high, band_medium : float
         Risk bands by probability of late payment (or of staying open): high from `band_high`,
         medium from `band_medium`, low below.
+    never_lowers_risk, never_raises_risk : tuple of str
+        Features of which more must never lower, or raise, a probability, all else equal.
     reporting_currency : str
         Currency in which amounts of several currencies are added; needs a rate table then.
     """
 
     late_after_days: int = 5
+    very_late_after_days: int = 30
     still_open_days: int = 30
     write_off_horizon_days: int = 365
     promise_grace_days: int = 3
@@ -62,6 +67,8 @@ class Policy:
     dunning_days: tuple[int, ...] = (7, 21, 35)
     band_high: float = 0.5
     band_medium: float = 0.2
+    never_lowers_risk: tuple[str, ...] = ("n_promises_broken",)
+    never_raises_risk: tuple[str, ...] = ()
     reporting_currency: str = ""
 
     def changed(self, **changes: Any) -> Policy:
@@ -90,6 +97,7 @@ def checked(policy: Policy) -> Policy:
     """
     for name, low, high in (
         ("late_after_days", 0, 365),
+        ("very_late_after_days", 1, 365),
         ("still_open_days", 1, 730),
         ("write_off_horizon_days", 1, 3650),
         ("promise_grace_days", 0, 60),
@@ -141,8 +149,10 @@ _CALLED = {
     int: "a whole number",
     float: "a number",
     str: "a text",
-    tuple: "a list of whole numbers",
+    tuple: "a list of {}",
 }
+#: What the values of a list are, by the list's name; whole numbers where it is not named.
+_LISTED: dict[str, type] = {"never_lowers_risk": str, "never_raises_risk": str}
 
 
 def _typed(stated: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -160,8 +170,11 @@ def _typed(stated: Mapping[str, Any], source: str) -> dict[str, Any]:
         if wanted is float and type(value) is int:
             value = float(value)
         if wanted is tuple and isinstance(value, list | tuple):
-            value = tuple(value) if all(type(day) is int for day in value) else list(value)
+            of = _LISTED.get(name, int)
+            value = tuple(value) if all(type(item) is of for item in value) else list(value)
         if type(value) is not wanted:
-            raise SettingsError(f"'{name}' in {source} is {value!r}. Write {_CALLED[wanted]}.")
+            items = "texts" if name in _LISTED else "whole numbers"
+            called = _CALLED[wanted].format(items)
+            raise SettingsError(f"'{name}' in {source} is {value!r}. Write {called}.")
         values[name] = value
     return values

@@ -107,6 +107,8 @@ spread_days_late | days | days late | spread of days late | Standard deviation o
 days_late_1_ago | days | days late | days late of the last paid invoice | Missing without one.
 days_late_2_ago | days | days late | days late of the last but one | Missing without one.
 days_late_3_ago | days | days late | days late of the third last | Missing without one.
+slipped_share_alike | share | invoices alike | invoices like this one not paid by their due date | Of about its amount and term, fresh ones first, shrunk to 10 %.
+mean_days_late_alike | days | invoices alike | mean days late of invoices like this one | The same weights; so far where unpaid; missing if nothing matured.
 days_since_customer_paid | days | days late | days since the customer last paid an invoice | Missing if never.
 share_paid_in_parts | share | part payments of the customer | invoices paid in parts | Among paid other invoices.
 promise_kept_ratio | share | promises of the customer | promises kept | Kept among matured promises of other invoices, shrunk.
@@ -135,6 +137,10 @@ n_overdue_31_60 | count | overdue items | invoices 31-60 days overdue | Other in
 n_overdue_61_90 | count | overdue items | invoices 61-90 days overdue | Other invoices.
 n_overdue_over_90 | count | overdue items | invoices over 90 days overdue | Other invoices.
 oldest_overdue_days | days | overdue items | days the oldest overdue invoice is overdue | Missing without one.
+n_due_same_day | count | other due dates | other open invoices due the same day | Missing without a due date.
+balance_due_same_day | money | other due dates | other balance due the same day | Of other open invoices.
+balance_due_within_7 | money | other due dates | other balance due within a week | Due at most 7 days before or after.
+days_to_nearest_due | days | other due dates | days to the nearest other due date | Of another open invoice, before or after; missing if none.
 credit_limit | money | credit limit | credit limit | Known as history only; missing otherwise.
 credit_limit_usage | ratio | credit limit | credit limit usage | Open balance over the limit.
 n_limit_changes | count | credit limit | credit limit changes | Changes seen so far.
@@ -146,6 +152,7 @@ n_issued_90 | count | order rhythm | other invoices in the last 90 days | Issued
 n_issued_same_day | count | order rhythm | other invoices issued the same day | Known at the cutoff.
 amount_to_usual | ratio | amount against the usual | amount against the customer's usual | Amount over the mean of other invoices.
 usual_amount | money | amount against the usual | the customer's usual amount | Mean of other invoices.
+term_to_usual | days | term against the usual | days of payment term beyond the customer's usual | Term less the mean of other invoices; missing if none.
 history_depth | count | history | closed invoices on record | Other invoices closed so far.
 """
 

@@ -19,8 +19,10 @@ from eventlog.fold import Closed, Matured
 from eventlog.known import Ints
 from eventlog.lazy import lazy
 from eventlog.log import DAY, MINOR, NONE
+from features.alike import alike_features, terms
 from features.as_of import AsOf, Floats, days_since, ratio, shrunk
 from features.catalogue import FEATURES
+from features.due_around import due_around_features
 from features.limits import limit_features
 from features.oldest import oldest_overdue_since
 from features.running_totals import (
@@ -78,7 +80,7 @@ SHARE = np.dtype(
             *("letters", "disputed", "promises_kept", "promises_broken"),
             *("issued_amount", "amounts", "open", "open_balance", "overdue", "overdue_balance"),
             *("days_late_squared", "in_parts", "closed", "written_off", "in_dispute"),
-            *("disputes_ended", "dispute_days", "contacts"),
+            *("disputes_ended", "dispute_days", "contacts", "terms", "term_days"),
             *("n_1_30", "n_31_60", "n_61_90", "n_over_90"),
             *("overdue_1_30", "overdue_31_60", "overdue_61_90", "overdue_over_90"),
         )
@@ -129,6 +131,10 @@ def _write_shares(steps, amount, balance, late_days, shares):  # type: ignore[no
         share.promises_broken = s.n_broken
         share.letters = s.n_letters
         share.contacts = s.n_contacts
+        since = s.issued_at if s.posted_at == NONE else s.posted_at
+        has_term = issued and s.due_date != NONE
+        share.terms = has_term
+        share.term_days = s.due_date // DAY - since // DAY if has_term else 0
 
 
 @dataclass(frozen=True)
@@ -233,6 +239,9 @@ def customer_features(seen: AsOf) -> dict[str, Floats]:
     features |= _last_payments(seen)
     features |= _order_rhythm(seen, total)
     features |= limit_features(seen, total["open_balance"])
+    features |= due_around_features(seen, others.facts, others.now)
+    features |= alike_features(seen, others.facts, others.now)
+    features["term_to_usual"] = terms(seen.states) - ratio(total["term_days"], total["terms"])
     features["oldest_overdue_days"] = days_since(
         seen.snapshots.cutoff, oldest_overdue_since(seen, others.facts, others.now)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numba
@@ -59,6 +60,19 @@ class Matrix:
     def take(self, rows: NDArray[np.generic]) -> Matrix:
         """Some of the rows, by position or mask."""
         return Matrix(self.columns, self.values[rows], self.categories, self.snapshots.take(rows))
+
+    def without(self, columns: Iterable[str]) -> Matrix:
+        """The matrix without some of its columns; names that it does not have are no error."""
+        left_out = set(columns) & set(self.columns)
+        if not left_out:
+            return self
+        kept = [i for i, name in enumerate(self.columns) if name not in left_out]
+        return Matrix(
+            tuple(self.columns[i] for i in kept),
+            np.ascontiguousarray(self.values[:, kept]),
+            tuple(name for name in self.categories if name not in left_out),
+            self.snapshots,
+        )
 
 
 def build_matrix(

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,13 +24,14 @@ from eventlog.partitions import load_partition
 from eventlog.policy import Policy
 from eventlog.rates import Rates
 from features.partitions import PartitionedLog, gathered
-from features.peers import record_of
 from serving.history import keep_part
 from serving.scoring import (
-    Common,
     add_counted,
+    applied,
     as_worklist,
     count_known,
+    ends_to_follow,
+    in_common,
     ranks_of,
     refuse_none_open,
     refuse_unready,
@@ -72,13 +74,14 @@ def make_run_on_cluster(
     versions = {target: version.version for target, (_, version) in champions.items()}
     policy = refuse_unready(models, cutoff, partitions.ends_at, policy)
     known = replace(log, cutoff=cutoff)
-    terms = {"cutoff": cutoff, "policy": policy, "rates": rates}
+    terms: dict[str, Any] = {"cutoff": cutoff, "policy": policy, "rates": rates}
     progress("what is common")
-    counted = known.gather(count_known, threads=1, **terms)
+    counted = known.gather(count_known, threads=1, ends=ends_to_follow(models, cutoff), **terms)
     whole = add_counted(counted)
     refuse_none_open(whole.n_open, cutoff, partitions.first_known_at, partitions.ends_at)
-    record = record_of(whole.outcomes, load_partition(partitions, 0), np.array([cutoff]))
-    common = Common(record, whole.cases)
+    common = in_common(whole, load_partition(partitions, 0), cutoff, policy)
+    policy = policy.changed(loss_given_default=common.loss.value)
+    terms["policy"] = policy
     progress("scores")
     open_ones = [number for number, part in enumerate(counted) if part.n_open]
     scored = known.each(
@@ -98,13 +101,13 @@ def make_run_on_cluster(
         log_fingerprint=partitions.fingerprint,
         history_path=str(path),
         reporting_currency=rates.reporting,
-        policy=policy.as_dict(),
+        policy=applied(policy, common.loss),
         models=versions,
         n_invoices=whole.n_open,
         open_balance=float(total["open_balance_reporting"]),
         expected_loss=float(total["expected_loss"]),
         priority=float(total["priority"]),
-        skipped=skipped_targets(models),
+        skipped=skipped_targets(models, common, policy),
     )
     progress("storing")
     ranked = _ranked(log, scored, rank)

@@ -13,7 +13,10 @@ Floats = NDArray[np.float64]
 
 
 def expected_loss(p_write_off: Floats, balance: Floats, policy: Policy) -> Floats:
-    """p_write_off × loss given default × balance (0 if unknown); NaN without a probability."""
+    """p_write_off × loss given default × balance (0 if unknown); NaN without a probability.
+
+    The policy's loss given default is that of `training.recoveries` where write-offs tell it.
+    """
     return p_write_off * policy.loss_given_default * np.nan_to_num(balance)
 
 

@@ -11,7 +11,7 @@ from eventlog.log import EventLog, timestamp
 from eventlog.policy import Policy
 from eventlog.rates import Rates
 from serving.history import keep_history
-from serving.scoring import score
+from serving.scoring import applied, score
 from serving.store import Run, Store
 from training.model import RiskModel
 from training.registry import Version
@@ -67,7 +67,7 @@ def make_run(
         log_fingerprint=known.fingerprint,
         history_path=str(keep_history(known, history)),
         reporting_currency=rates.reporting,
-        policy=scored.policy.as_dict(),
+        policy=applied(scored.policy, scored.loss),
         models={target: version.version for target, (_, version) in champions.items()},
         n_invoices=len(worklist),
         open_balance=float(worklist["open_balance_reporting"].sum()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,20 +31,41 @@ from features.matrix import Matrix, build_matrix, look_at
 from features.peers import Outcomes, PeerRecord, count_outcomes, record_of, sum_outcomes
 from features.snapshots import NO_SNAPSHOTS, Snapshots, at_cutoffs
 from serving.delay import LateCases, add_cases, expected_overdue_days, late_cases, past_cases
+from serving.payment_dates import overdue_days_of, payment_dates
 from serving.priority import cost_of_delay, expected_loss, ranks, risk_band, suppressed_reason
 from serving.reasons import Reasons, give_reasons
 from serving.worklist import COLUMNS
-from training.labels import TARGETS, phase
+from training.curve import TARGET as CURVE
+from training.curve import Curves, curves_of
+from training.fit import FEWEST_CASES
+from training.labels import DECIDED_BY, TARGETS, phase
 from training.model import RiskModel
+from training.provision import (
+    OUTCOMES,
+    Flows,
+    ProvisionMatrix,
+    add_flows,
+    bucket_code,
+    count_flows,
+    matrix_of,
+    month_ends,
+    no_flows,
+)
+from training.recoveries import (
+    LossGivenDefault,
+    WriteOffs,
+    add_write_offs,
+    count_write_offs,
+    estimate_loss,
+)
 
 Floats = NDArray[np.float64]
 
-#: Policy values that a model was trained under and that scoring has to repeat.
-HORIZONS = {
-    "late_payment": ("late_after_days",),
-    "still_open": ("late_after_days", "still_open_days"),
-    "write_off": ("write_off_horizon_days",),
-}
+#: What stands for a model's version where roll rates stand in for one.
+ROLL_RATES = "roll rates"
+#: Months of roll rates that stand in for a write-off model: write-offs are rare, so many.
+ROLL_RATE_MONTHS = 36
+_NO_ENDS = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -55,14 +77,17 @@ class Scored:
     worklist : DataFrame
         One row an open invoice in rank order, the columns of `serving.worklist.COLUMNS`.
     policy : Policy
-        As applied: horizons are those of the models.
+        As applied: horizons are those of the models, loss given default is that of `loss`.
     skipped : dict of str to str
-        Targets that were not scored, and why.
+        Targets that no model scored, and why.
+    loss : LossGivenDefault
+        Where the loss given default comes from.
     """
 
     worklist: pd.DataFrame
     policy: Policy
     skipped: dict[str, str]
+    loss: LossGivenDefault
 
 
 def policy_of_models(policy: Policy, models: Mapping[str, RiskModel]) -> Policy:
@@ -75,7 +100,7 @@ def policy_of_models(policy: Policy, models: Mapping[str, RiskModel]) -> Policy:
     """
     stated: dict[str, dict[int, list[str]]] = {}
     for target, model in models.items():
-        for name in HORIZONS[target]:
+        for name in DECIDED_BY[target]:
             stated.setdefault(name, {}).setdefault(model.facts["policy"][name], []).append(target)
     for name, values in stated.items():
         if len(values) > 1:
@@ -85,6 +110,11 @@ def policy_of_models(policy: Policy, models: Mapping[str, RiskModel]) -> Policy:
                 + ". Train them together under one policy."
             )
     return policy.changed(**{name: next(iter(values)) for name, values in stated.items()})
+
+
+def applied(policy: Policy, loss: LossGivenDefault) -> dict[str, Any]:
+    """The policy as it held for a run, and where its loss given default comes from."""
+    return policy.as_dict() | {"loss_given_default_from": loss.as_dict()}
 
 
 def score(
@@ -120,21 +150,39 @@ def score(
     policy = refuse_unready(models, cutoff, log.ends_at, policy)
     progress("ledger")
     known = log.upto(cutoff)
-    counted = count_known(known, cutoff, policy, rates)
+    counted = count_known(known, cutoff, policy, rates, ends=ends_to_follow(models, cutoff))
     refuse_none_open(counted.n_open, cutoff, int(log.known_at.min()), log.ends_at)
-    common = Common(record_of(counted.outcomes, known, np.array([cutoff])), counted.cases)
+    common = in_common(counted, known, cutoff, policy)
+    policy = policy.changed(loss_given_default=common.loss.value)
     frame = score_customers(known, cutoff, models, policy, rates, common, progress)
     frame["rank"] = ranks_of(frame)
-    return Scored(as_worklist(frame, models, versions or {}), policy, skipped_targets(models))
+    skipped = skipped_targets(models, common, policy)
+    return Scored(as_worklist(frame, models, versions or {}), policy, skipped, common.loss)
 
 
-def skipped_targets(models: Mapping[str, RiskModel]) -> dict[str, str]:
-    """Targets that are not scored, and why."""
-    return {
+def skipped_targets(
+    models: Mapping[str, RiskModel], common: Common, policy: Policy
+) -> dict[str, str]:
+    """Targets that no model scores, why, and what stands in."""
+    skipped: dict[str, str] = {
         target: f"{target} is not scored: there is no champion for it."
         for target in TARGETS
         if target not in models
     }
+    if "write_off" in skipped:
+        known = (
+            f"there is no champion for it ({common.n_written_off:,} write-offs with an amount are "
+            f"known at the cutoff; a model is trained from {FEWEST_CASES} labelled cases on)"
+        )
+        matrix = common.roll_rates
+        skipped["write_off"] = (
+            f"write_off: from roll rates of the {matrix.n_months} months before the cutoff, within "
+            f"{policy.write_off_horizon_days} days, because {known}."
+            if matrix is not None
+            else f"write_off is not scored: {known}, and no open balance was written off in the "
+            f"{ROLL_RATE_MONTHS} months before the cutoff."
+        )
+    return skipped
 
 
 def refuse_unready(
@@ -151,13 +199,24 @@ def refuse_unready(
     """
     if not models:
         raise NotReadyError("There is no champion for any target. Run `duecast train LOG` first.")
+    refuse_late_cutoff(cutoff, ends_at)
+    return policy_of_models(policy, models)
+
+
+def refuse_late_cutoff(cutoff: int, ends_at: int) -> None:
+    """Refuse a cutoff after the end of the log.
+
+    Raises
+    ------
+    DataError
+        Saying when the log ends.
+    """
     if cutoff > ends_at + DAY:
         raise DataError(
             f"The cutoff {timestamp(cutoff):%Y-%m-%d} lies after the log's end on "
             f"{timestamp(ends_at):%Y-%m-%d}: nobody knows what happened in between. Choose a "
             "cutoff up to the day after it."
         )
-    return policy_of_models(policy, models)
 
 
 def refuse_none_open(n_open: int, cutoff: int, first_known_at: int, ends_at: int) -> None:
@@ -186,32 +245,92 @@ class Counted:
     cases : serving.delay.LateCases
     n_open : int
         Invoices open at the cutoff.
+    write_offs : training.recoveries.WriteOffs
+    flows : training.provision.Flows
     """
 
     outcomes: Outcomes
     cases: LateCases
     n_open: int
+    write_offs: WriteOffs
+    flows: Flows
 
 
 @dataclass(frozen=True)
 class Common:
-    """What scoring one customer has to know of all others."""
+    """What scoring one customer has to know of all others.
+
+    Attributes
+    ----------
+    record : features.peers.PeerRecord
+    cases : serving.delay.LateCases
+    loss : training.recoveries.LossGivenDefault
+    n_written_off : int
+        Write-offs of a known amount at the cutoff.
+    roll_rates : ProvisionMatrix or None
+        What stands in for a write-off model; None where there is a model, or nothing to tell.
+    """
 
     record: PeerRecord
     cases: LateCases
+    loss: LossGivenDefault
+    n_written_off: int
+    roll_rates: ProvisionMatrix | None
+
+
+def ends_to_follow(models: Mapping[str, RiskModel], cutoff: int) -> Ints:
+    """Month ends between which balances are followed: none where a model scores write-offs."""
+    return _NO_ENDS if "write_off" in models else month_ends(cutoff, ROLL_RATE_MONTHS)
+
+
+def in_common(counted: Counted, part: EventLog, cutoff: int, policy: Policy) -> Common:
+    """What is common to all customers, from the counts of all.
+
+    Parameters
+    ----------
+    part : EventLog
+        The log or any part of it: all have the same levels.
+    """
+    flows, matrix = counted.flows, None
+    if flows.moved[..., OUTCOMES.index("written off")].any():
+        matrix = matrix_of(flows, repeats=0)
+    return Common(
+        record_of(counted.outcomes, part, np.array([cutoff])),
+        counted.cases,
+        estimate_loss(counted.write_offs, cutoff, policy),
+        counted.write_offs.n_known,
+        matrix,
+    )
 
 
 def count_known(
-    known: EventLog, cutoff: int, policy: Policy, rates: Rates, *, threads: int = 0
+    known: EventLog,
+    cutoff: int,
+    policy: Policy,
+    rates: Rates,
+    *,
+    ends: Ints = _NO_ENDS,
+    threads: int = 0,
 ) -> Counted:
-    """Count what a part of the log, cut at the cutoff, adds to what is common to all."""
+    """Count what a part of the log, cut at the cutoff, adds to what is common to all.
+
+    Parameters
+    ----------
+    ends : ndarray of int64, shape (n_months + 1,)
+        From `ends_to_follow`.
+    """
     cutoffs = np.array([cutoff], dtype=np.int64)
 
     def count(block: Block) -> Counted:
         seen = look_at(block, policy, rates)
         states = _everyone(seen.log, seen.ledger, cutoff)
-        outcomes = count_outcomes(seen, cutoffs)
-        return Counted(outcomes, late_cases(states, policy), int(is_open(states).sum()))
+        return Counted(
+            count_outcomes(seen, cutoffs),
+            late_cases(states, policy),
+            int(is_open(states).sum()),
+            count_write_offs(seen.log, states, cutoff, rates),
+            count_flows(seen.log, seen.ledger, ends, rates) if len(ends) else no_flows(),
+        )
 
     return add_counted(in_parallel(count, blocks_of(known, NO_SNAPSHOTS), threads))
 
@@ -223,6 +342,8 @@ def add_counted(parts: Iterable[Counted]) -> Counted:
         sum_outcomes(part.outcomes for part in parts),
         add_cases(part.cases for part in parts),
         sum(part.n_open for part in parts),
+        add_write_offs(part.write_offs for part in parts),
+        add_flows(part.flows for part in parts),
     )
 
 
@@ -244,7 +365,7 @@ def score_customers(
     known : EventLog
         Some customers' events, cut at the cutoff.
     policy : Policy
-        From `refuse_unready`.
+        From `refuse_unready`, with the loss given default of ``common``.
     common : Common
         From the counts of all parts.
 
@@ -262,12 +383,16 @@ def score_customers(
     probability = {
         target: _probability(model, matrices[target], _asked(target, phases))
         for target, model in models.items()
+        if target != CURVE
     }
+    curves = curves_of(models[CURVE], matrices[CURVE]) if CURVE in models else None
+    if common.roll_rates is not None:
+        probability["write_off"] = _by_bucket(common.roll_rates, ledger, snapshots, policy)
     progress("reasons")
     told = _reasons(models, matrices, phases)
     progress("worklist")
     return _worklist(
-        known, ledger, snapshots, cutoff, policy, rates, probability, told, matrices, common
+        known, ledger, snapshots, cutoff, policy, rates, probability, curves, told, matrices, common
     )
 
 
@@ -281,13 +406,16 @@ def ranks_of(frame: pd.DataFrame) -> NDArray[np.int64]:
 def as_worklist(
     frame: pd.DataFrame, models: Mapping[str, RiskModel], versions: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Scored and ranked rows in rank order, with the versions that scored them."""
+    """Scored and ranked rows in rank order, with the versions (or roll rates) that scored them."""
     for target, column in (
         ("late_payment", "model_late"),
         ("still_open", "model_still_open"),
         ("write_off", "model_write_off"),
+        (CURVE, "model_payment_curve"),
     ):
         frame[column] = versions.get(target) if target in models else None
+    if "write_off" not in models and frame["p_write_off"].notna().any():
+        frame["model_write_off"] = ROLL_RATES
     ordered = frame.sort_values("rank", ignore_index=True)
     return ordered[[column.name for column in COLUMNS if column.name in ordered.columns]]
 
@@ -329,6 +457,15 @@ def _probability(model: RiskModel, matrix: Matrix, asked: NDArray[np.bool_]) -> 
     return found
 
 
+def _by_bucket(
+    matrix: ProvisionMatrix, ledger: Ledger, snapshots: Snapshots, policy: Policy
+) -> Floats:
+    """Write-off rate of each row's ageing bucket within the policy's horizon."""
+    states = ledger.as_of(snapshots.invoice, snapshots.cutoff)
+    rate = matrix.rate_within(policy.write_off_horizon_days)
+    return rate[bucket_code(states, snapshots.cutoff)]
+
+
 def _asked(target: str, phases: NDArray[np.object_]) -> NDArray[np.bool_]:
     """Rows whose phase a target's question is asked in."""
     if target == "write_off":
@@ -364,6 +501,7 @@ def _worklist(
     policy: Policy,
     rates: Rates,
     probability: Mapping[str, Floats],
+    curves: Curves | None,
     told: Reasons,
     matrices: Mapping[str, Matrix],
     common: Common,
@@ -380,7 +518,11 @@ def _worklist(
     balance = units(states["balance"])
     reporting = np.round(balance * rates.of(currency, moment), 2)
     cases = past_cases(log, _everyone(log, ledger, cutoff), policy, common.cases)
-    overdue_days = expected_overdue_days(cases, states, cutoff, customer, p_late, p_still, policy)
+    overdue_days = (
+        expected_overdue_days(cases, states, cutoff, customer, p_late, p_still, policy)
+        if curves is None
+        else overdue_days_of(curves, states, cutoff)
+    )
     loss = np.round(expected_loss(p_lost, reporting, policy), 2)
     delay = np.round(cost_of_delay(overdue_days, reporting, policy), 2)
     contact = np.maximum(states["last_contact_at"], _customer_contact(log, customer, cutoff))
@@ -444,6 +586,8 @@ def _worklist(
             "unapplied_credit": _unapplied(log, customer, cutoff, rates),
         }
     )
+    if curves is not None:
+        frame = frame.assign(**payment_dates(curves, ledger, snapshots, policy))
     for i in range(3):
         frame[f"reason_{i + 1}"] = told.raising[:, i]
     for i in range(2):

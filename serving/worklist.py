@@ -114,6 +114,48 @@ COLUMNS: tuple[WorklistColumn, ...] = (
         "Probability of being written off within the policy's horizon.",
     ),
     WorklistColumn(
+        "p_on_time",
+        "probability",
+        "0-1",
+        "Paid on time",
+        "Probability of payment by the due date plus the policy's grace, from the payment curve.",
+    ),
+    WorklistColumn(
+        "p_paid_late",
+        "probability",
+        "0-1",
+        "Paid late",
+        "Probability of payment after that and before it is very late.",
+    ),
+    WorklistColumn(
+        "p_very_late",
+        "probability",
+        "0-1",
+        "Very late",
+        "Probability of being unpaid when the policy calls it very late.",
+    ),
+    WorklistColumn(
+        "expected_payment_date",
+        "date",
+        "",
+        "Expected payment",
+        "Day by which payment is as likely as not; empty where that lies more than 180 days ahead.",
+    ),
+    WorklistColumn(
+        "payment_from",
+        "date",
+        "",
+        "Payment from",
+        "Day by which 1 in 10 such invoices is paid; 8 in 10 are paid from here to 'payment to'.",
+    ),
+    WorklistColumn(
+        "payment_to",
+        "date",
+        "",
+        "Payment to",
+        "Day by which 9 in 10 such invoices are paid; empty where more than 180 days ahead.",
+    ),
+    WorklistColumn(
         "expected_overdue_days",
         "number",
         "days",
@@ -212,6 +254,13 @@ COLUMNS: tuple[WorklistColumn, ...] = (
     ),
     WorklistColumn(
         "model_write_off", "text", "", "Write-off model", "Version behind that probability."
+    ),
+    WorklistColumn(
+        "model_payment_curve",
+        "text",
+        "",
+        "Payment curve",
+        "Version behind the buckets and the payment dates.",
     ),
     WorklistColumn("run_id", "text", "", "Run", "Scoring run that the row belongs to."),
     WorklistColumn("scored_at", "time", "UTC", "Scored at", "When the run was made."),

@@ -226,6 +226,16 @@ def test_a_worker_killed_among_its_tasks_loses_and_doubles_no_row(log):
     assert len(np.unique(keys)) == len(np.unique(before.matrix.snapshots.invoice))
 
 
+def test_a_fit_that_fails_with_all_workers_alive_is_not_tried_again(log, caplog):
+    source = OnCluster(log).before(TRAIN_UNTIL)
+    encoding = source.encoding((), ())
+    asked = ("late_payment", "monthly", None, TRAIN_UNTIL, encoding, POLICY, company_rates())
+    whole = source.examples(*asked).whole
+    with pytest.raises(lgb.basic.LightGBMError):
+        whole.fit((), 5, {"num_leaves": -3}, 0)
+    assert "lost a worker" not in caplog.text
+
+
 def test_a_worker_killed_in_the_middle_of_a_fit_loses_no_row(log, caplog):
     source = OnCluster(log).before(TRAIN_UNTIL)
     encoding = source.encoding((), ())

@@ -17,7 +17,7 @@ from eventlog.writer import write_log
 from serving.history import customer_story
 from serving.settings import Settings
 from serving.store import Store
-from ui import cli
+from ui import cli, opening
 
 runner = CliRunner()
 
@@ -41,6 +41,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (folder / "policy.toml").write_text('reporting_currency = "EUR"\n')
         run("simulate", "log.csv", "--invoices", "3000", "--rates", "rates.csv")
         words = ("train", "log.csv", "--rates", "rates.csv", "--seeds", "1", "--threads", "1")
+        words += ("--snapshots", "monthly", "--serve-anyway", "a test on a small company")
         (folder / "trained.json").write_text(run(*words, "--json"))
         (folder / "run.json").write_text(
             run("score", "log.csv", "--rates", "rates.csv", "--out", "worklist.csv", "--json")
@@ -104,7 +105,7 @@ def test_the_history_beside_a_score_ends_at_the_cutoff_with_its_balance(home: Pa
     store = Store(Settings.from_env({"DUECAST_HOME": str(home)}).store_url)
     latest = store.latest_run()
     row = store.worklist(latest.run_id, limit=1).iloc[0]
-    policy = cli.policy_now(cli.settings_now(), None)
+    policy = opening.policy_now(opening.settings_now(), None)
     story = customer_story(
         Path(latest.history_path), row["company"], row["customer_account"], latest.as_of, policy
     )
@@ -127,15 +128,34 @@ def test_scoring_at_an_earlier_cutoff_ignores_what_came_later(home: Path, tmp_pa
     pd.testing.assert_frame_equal(both[0], both[1])
 
 
+PROMOTE = ("log.csv", "still_open", "--rates", "rates.csv", "--repeats", "50", "--yes")
+
+
+def registered(target: str) -> list[dict]:
+    return [m for m in json.loads(run("models", "--json")) if m["target"] == target]
+
+
 def test_a_second_training_waits_as_challenger_until_promoted(home: Path) -> None:
     words = ("train", "log.csv", "--rates", "rates.csv", "--target", "still_open", "--seeds", "1")
     run(*words, "--threads", "1", "--json")
-    listed = [m for m in json.loads(run("models", "--json")) if m["target"] == "still_open"]
-    assert [m["aliases"] for m in listed] == [["challenger"], ["champion"]]
-    run("promote", "still_open", listed[0]["version"], "--reason", "a test", "--yes")
-    listed = [m for m in json.loads(run("models", "--json")) if m["target"] == "still_open"]
-    assert listed[0]["aliases"] == ["champion"]
-    assert listed[1]["aliases"] == ["previous"]
+    assert [m["aliases"] for m in registered("still_open")] == [["challenger"], ["champion"]]
+    compared = runner.invoke(cli.app, ["promote", *PROMOTE, "--json"], catch_exceptions=False)
+    decision = json.loads(compared.stdout)
+    assert compared.exit_code == (0 if decision["accepted"] else 1)
+    if not decision["accepted"]:
+        assert [m["aliases"] for m in registered("still_open")] == [["challenger"], ["champion"]]
+        run("promote", *PROMOTE, "--override", "a test", "--json")
+    assert [m["aliases"] for m in registered("still_open")] == [["champion"], ["previous"]]
+    run("rollback", "still_open", "--reason", "a test", "--yes")
+    assert [m["aliases"] for m in registered("still_open")] == [[], ["champion"]]
+
+
+def test_the_cash_forecast_ties_with_the_open_balances(home: Path) -> None:
+    found = json.loads(run("cash", "log.csv", "--rates", "rates.csv", "--json"))
+    worklist = pd.read_csv(home / "worklist.csv")
+    expected = pd.DataFrame(found["rows"]).groupby("currency")["expected"].sum()
+    owed = worklist.groupby("currency")["open_balance"].sum()
+    pd.testing.assert_series_equal(expected, owed, check_names=False, atol=0.01)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +189,9 @@ def test_a_wrong_call_ends_in_one_sentence_and_exit_code_2(
 
 
 def test_help_of_every_command_has_an_example() -> None:
-    for command in cli.app.registered_commands:
+    groups = [cli.app, *(group.typer_instance for group in cli.app.registered_groups)]
+    commands = [command for group in groups if group for command in group.registered_commands]
+    assert len(commands) > 15
+    for command in commands:
         assert command.callback is not None
         assert "Example:" in (command.callback.__doc__ or ""), command.callback.__name__

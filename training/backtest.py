@@ -8,19 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eventlog.errors import DataError
-from eventlog.ledger import bucket_of_days
+from eventlog.errors import DataError, SettingsError
 from eventlog.log import EventLog, timestamp
 from eventlog.policy import Policy
 from eventlog.rates import Rates
+from features.attributes import Encoding
 from features.snapshots import Rhythm
-from training.baselines import baseline_predictions
-from training.evaluation import Slices, history_band, metrics, month_of, paired_differences
+from training.assessment import MODEL, ScoredRows, assess
+from training.baselines import baseline_predictions, baselines_left_out
+from training.capacity import CALL_COST, Per, costs_of, period_of
 from training.examples import Examples, Source, source_of
 from training.fit import Progress, Recipe, fit_model
 from training.gate import lint, refuse, too_good
 from training.labels import Target
 from training.model import RiskModel
+from training.slices import cut_into_slices as cut_into_slices
+
+
+class NothingToTestError(DataError):
+    """No row of the test period has a label."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class Backtest:
         The baselines' probabilities.
     report : dict
         Plain values: what `duecast backtest --json` prints.
+    rows : ScoredRows or None
+        The test rows with all predictions and the ways to cut them.
     """
 
     model: RiskModel
@@ -45,6 +53,7 @@ class Backtest:
     p: NDArray[np.float64]
     rivals: dict[str, NDArray[np.float64]]
     report: dict[str, Any]
+    rows: ScoredRows | None = None
 
 
 def run_backtest(
@@ -59,6 +68,9 @@ def run_backtest(
     override: str = "",
     repeats: int = 400,
     progress: Progress = lambda _: None,
+    test_since: int | None = None,
+    call_cost: float = CALL_COST,
+    per: Per | None = None,
 ) -> Backtest:
     """Train on what was known at ``train_until``, test on ``[train_until, test_until)``.
 
@@ -67,7 +79,13 @@ def run_backtest(
     override : str
         Reason for going on although the leakage linter objects.
     repeats : int
-        Bootstrap samples behind the differences to the baselines; 0 leaves them out.
+        Bootstrap samples behind intervals and differences to the baselines; 0 leaves them out.
+    test_since : int, optional
+        Test on ``[test_since, test_until)`` instead, for an embargo between training and test.
+    call_cost : float
+        Currency units a call, for the cost of a team's work; see `training.capacity`.
+    per : {'day', 'week', 'month'}, optional
+        Stretch in which the team's calls are counted; default a week, a month for monthly rows.
 
     Raises
     ------
@@ -75,72 +93,114 @@ def run_backtest(
         If the training rows hold too few positives or negatives.
     LeakageError
         If the linter objects and no override is given.
-    DataError
+    NothingToTestError
         If there is nothing to test on.
+    SettingsError
+        If the test would begin before the training ends.
     """
+    since = train_until if test_since is None else test_since
+    if since < train_until:
+        raise SettingsError(
+            f"The test would begin on {timestamp(since):%Y-%m-%d}, before the training ends on "
+            f"{timestamp(train_until):%Y-%m-%d}. Move it back."
+        )
     source = source_of(log)
     model, train = fit_model(source, target, train_until, policy, rates, recipe, progress)
     findings = lint(model.encoding, train.matrix, train.y, policy)
     refuse(target, findings, override)
     progress("test rows")
-    test = gather_test(source, model, train_until, test_until, policy, rates)
+    test = gather_test(source, model, since, test_until, policy, rates)
     p = model.probability(test.matrix)
     progress("baselines")
     rivals = baseline_predictions(target, train.matrix, train.y, test.matrix)
-    report = _report(source, model, train, test, p, rivals, train_until, test_until, policy)
+    currency = currency_of(model.encoding, rates)
+    rows = _scored(source, model, train, test, {MODEL: p} | rivals, policy, currency)
     findings += too_good(test.y, p, test.matrix, policy)
     refuse(target, findings, override)
+    progress("metrics and bootstrap" if repeats else "metrics")
+    report = _facts(source, model, train, test, train_until, since, test_until, policy)
+    report |= assess(
+        rows,
+        resampled="customers" if source.has_customers else "invoices",
+        repeats=repeats,
+        costs=costs_of(target, policy, call=call_cost),
+        per=per or period_of(model.facts["rhythm"]),
+        currency=currency,
+    )
     report["leakage"] = {"findings": [asdict(f) for f in findings], "override": override}
-    if repeats:
-        progress("bootstrap")
-        report["differences"] = _differences(source, train, test, p, rivals, repeats)
-    return Backtest(model, train, test, p, rivals, report)
+    return Backtest(model, train, test, p, rivals, report, rows)
 
 
 def gather_test(
     source: Source,
     model: RiskModel,
-    train_until: int,
+    since: int,
     test_until: int,
     policy: Policy,
     rates: Rates,
 ) -> Examples:
-    """Labelled rows seen in ``[train_until, test_until)``.
+    """Labelled rows seen in ``[since, test_until)``.
 
     Raises
     ------
-    DataError
+    NothingToTestError
         If there are none.
     """
     target: Target = model.target  # type: ignore[assignment]
     rhythm: Rhythm = model.facts["rhythm"]
-    test = source.examples(target, rhythm, train_until, test_until, model.encoding, policy, rates)
+    test = source.examples(target, rhythm, since, test_until, model.encoding, policy, rates)
     if not len(test.y):
-        raise DataError(
+        raise NothingToTestError(
             f"{target}: none of the {test.n_credited + test.n_unknown:,} rows from "
-            f"{timestamp(train_until):%Y-%m-%d} to {timestamp(test_until):%Y-%m-%d} has a label: "
+            f"{timestamp(since):%Y-%m-%d} to {timestamp(test_until):%Y-%m-%d} has a label: "
             f"the log ends on {timestamp(source.ends_at):%Y-%m-%d}. Move the dates back or shorten "
             "the horizon."
         )
     return test
 
 
-def _report(
+def currency_of(encoding: Encoding, rates: Rates) -> str:
+    """What amounts are in: the rate table's currency, else the log's only one, else not said."""
+    stated = encoding.levels.get("currency", ())
+    return rates.reporting or (stated[0] if len(stated) == 1 else "")
+
+
+def _scored(
     source: Source,
     model: RiskModel,
     train: Examples,
     test: Examples,
-    p: NDArray[np.float64],
-    rivals: dict[str, NDArray[np.float64]],
+    predictions: dict[str, NDArray[np.float64]],
+    policy: Policy,
+    currency: str,
+) -> ScoredRows:
+    return ScoredRows(
+        y=test.y,
+        predictions=predictions,
+        balance=test.balance,
+        days_past_due=test.matrix["days_past_due"].astype(np.float64),
+        customer=test.customer.astype(np.int64),
+        cutoff=test.matrix.snapshots.cutoff,
+        prevalence=np.full(len(test.y), float(model.facts["prevalence"])),
+        slices=cut_into_slices(train, test, source.has_customers, model.encoding, policy, currency),
+    )
+
+
+def _facts(
+    source: Source,
+    model: RiskModel,
+    train: Examples,
+    test: Examples,
     train_until: int,
+    since: int,
     test_until: int,
     policy: Policy,
 ) -> dict[str, Any]:
-    y, balance, prevalence = test.y, test.balance, float(model.facts["prevalence"])
-    slices = cut_into_slices(train, test, source.has_customers)
+    """What was trained and tested on what."""
     return {
         "target": model.target,
         "train_until": timestamp(train_until).isoformat(),
+        "test_since": timestamp(since).isoformat(),
         "test_until": timestamp(test_until).isoformat(),
         "log_end": timestamp(source.ends_at).isoformat(),
         "snapshots": model.facts["rhythm"],
@@ -148,7 +208,7 @@ def _report(
         "n_train": model.facts["n_train"],
         "n_test": len(test.y),
         "n_test_whole": test.whole.n_rows if test.whole else len(test.y),
-        "positives": int(y.sum()),
+        "positives": int(test.y.sum()),
         "positives_train": model.facts["positives"],
         "n_credited": test.n_credited,
         "n_window_unfinished": test.n_unknown,
@@ -156,66 +216,5 @@ def _report(
         "calibration": model.calibrator.kind,
         "attributes": model.encoding.attributes,
         "attributes_left_out": model.encoding.left_out,
-        "metrics": metrics(y, p, balance, prevalence),
-        "baselines": {
-            name: metrics(y, rival, balance, prevalence) for name, rival in rivals.items()
-        },
-        "slices": slices.metrics(y, p, balance, prevalence),
-        "by_cutoff": _by_cutoff(
-            slices.labels["cutoff"], y, balance, prevalence, {"model": p} | rivals
-        ),
+        "baselines_left_out": baselines_left_out(train.matrix),
     }
-
-
-def _by_cutoff(
-    month: NDArray[np.object_],
-    y: NDArray[np.float64],
-    balance: NDArray[np.float64],
-    prevalence: float,
-    predictions: dict[str, NDArray[np.float64]],
-) -> dict[str, dict[str, dict[str, float | None]]]:
-    """ROC AUC and Brier skill of the model and of every baseline, cutoff month by cutoff month."""
-    shown = ("n", "positives", "roc_auc", "brier_skill")
-    found: dict[str, dict[str, dict[str, float | None]]] = {}
-    for name in sorted(set(month)):
-        rows = month == name
-        found[name] = {}
-        for who, p in predictions.items():
-            figures = metrics(y[rows], p[rows], balance[rows], prevalence)
-            found[name][who] = {key: figures.get(key) for key in shown}
-    return found
-
-
-def cut_into_slices(train: Examples, test: Examples, has_customers: bool) -> Slices:
-    """Test rows by month of cutoff, ageing bucket, history depth and customers seen in training."""
-    matrix = test.matrix
-    known = np.isin(test.customer, train.customers)
-    return Slices(
-        {
-            "cutoff": month_of(matrix.snapshots.cutoff),
-            "ageing_bucket": bucket_of_days(matrix["days_past_due"].astype(np.float64)),
-            "history_depth": history_band(matrix["history_depth"].astype(np.float64)),
-            "customer" if has_customers else "invoice": np.where(
-                known, "seen in training", "unseen"
-            ).astype(object),
-        }
-    )
-
-
-def _differences(
-    source: Source,
-    train: Examples,
-    test: Examples,
-    p: NDArray[np.float64],
-    rivals: dict[str, NDArray[np.float64]],
-    repeats: int,
-) -> dict[str, Any]:
-    """Model less each baseline, with 95 % intervals by resampled customers (or invoices)."""
-    prevalence = float(train.y.mean())
-    found = {}
-    for name, rival in rivals.items():
-        pairs = paired_differences(
-            test.y, p, rival, test.customer.astype(np.int64), prevalence, repeats=repeats
-        )
-        found[name] = {metric: asdict(difference) for metric, difference in pairs.items()}
-    return {"resampled": "customers" if source.has_customers else "invoices", "over": found}

@@ -1,4 +1,36 @@
-"""What one would predict without a model; printed beside every metric of one."""
+"""What one would predict without a model; printed beside every metric of one.
+
+One of them is a product: Business Central's Late Payment Prediction extension, which fits a boosted
+tree to seventeen inputs of an invoice and of its customer's record at posting (microsoft/
+ALAppExtensions, ``LPMLInputData.Table.al`` and ``FeatureTableHelper.Codeunit.al``). Its trees stand
+on a service of Microsoft's, so scikit-learn's with their default settings take their place, and its
+inputs are read from our matrix, as of the cutoff and over the customer's other invoices:
+
+| input of the extension | from our matrix | how near |
+|---|---|---|
+| Base Amount | ``amount`` | exact |
+| Payment Terms Days | ``term_days`` | exact |
+| Corrected (a credit memo applies to it) | ``share_paid`` above 0 without a payment | derived |
+| No. Paid Invoices (closed) | ``history_depth`` | exact |
+| No. Paid Late Invoices | ``late_share``, no longer shrunk, of the closed | stood in |
+| ratio of those two | the same | stood in |
+| Total Paid Invoices Amount | ``usual_amount`` of all issued less ``open_balance`` | derived |
+| Total Paid Late Invoices Amount | ``late_amount_share`` of that | stood in |
+| ratio of those two | ``late_amount_share`` | stood in |
+| Average Days Late (of the paid late) | ``mean_days_late`` (of all paid) | stood in |
+| No. Outstanding Invoices | ``n_open`` | exact |
+| No. Outstanding Late Invoices | ``n_overdue`` | exact |
+| ratio of those two | the same | exact |
+| Total Outstanding Amount | ``open_balance`` | exact without part payments |
+| Total Outstanding Late Amount | ``overdue_balance`` | exact without part payments |
+| ratio of those two | ``share_overdue`` | exact without part payments |
+| Average Outstanding Days Late | middles of ageing buckets, ``oldest_overdue_days`` | derived |
+
+What differs besides: the extension counts an invoice as late from the day after its due date, our
+late shares from the policy's `late_after_days` on, and over matured invoices instead of closed
+ones; it leaves out other invoices of the same day; it looks at posting only, we at every cutoff
+with what is known there; and its `Corrected` knows credit memos of the future.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +38,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from features.as_of import shrunk
+from features.as_of import ratio, shrunk
+from features.customer import LATE_AT_FIRST, PRIOR_CASES
 from features.matrix import Matrix
 from training.labels import Target
 
 Floats = NDArray[np.float64]
-BASELINES = ("prevalence", "ageing", "state_age", "customer_rate", "logistic")
-#: Rows that the logistic regression is fitted on, at most.
+BASELINES = (
+    "prevalence",
+    "ageing",
+    "state_age",
+    "customer_rate",
+    "logistic",
+    "business_central",
+)
+#: Rows that the logistic regression, and Business Central's trees, are fitted on, at most.
 LOGISTIC_ROWS = 100_000
 #: Cases' worth of the whole that a cell of a look-up table is mixed with.
 CELL_PRIOR = 20.0
@@ -36,16 +77,28 @@ def baseline_predictions(
         ``prevalence``: the training share of positives. ``ageing``: by days past due.
         ``state_age``: last activity by age. ``customer_rate``: the customer's own shrunk past
         rate (write-offs for `write_off`, late invoices otherwise). ``logistic``: a logistic
-        regression on the same features.
+        regression on the same features. ``business_central``: boosted trees on the seventeen
+        inputs of Business Central's extension; not there where the log names no customers, see
+        `baselines_left_out`.
     """
     prevalence = float(y.mean())
-    return {
+    found = {
         "prevalence": np.full(len(test.snapshots), prevalence),
         "ageing": _lookup(_ageing(train), y, _ageing(test), prevalence),
         "state_age": _state_age(train, y, test, prevalence),
         "customer_rate": _customer_rate(target, test, prevalence),
         "logistic": _logistic(train, y, test, seed),
     }
+    if "business_central" not in baselines_left_out(train):
+        found["business_central"] = _business_central(train, y, test, seed)
+    return found
+
+
+def baselines_left_out(train: Matrix) -> dict[str, str]:
+    """Baselines that these rows cannot be given, and why."""
+    if np.isnan(train["history_depth"]).all():
+        return {"business_central": "the log names no customers, and its inputs are a customer's"}
+    return {}
 
 
 def _lookup(train: NDArray[np.int64], y: Floats, test: NDArray[np.int64], whole: float) -> Floats:
@@ -88,10 +141,15 @@ def _compressed(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.sign(values) * np.log1p(np.abs(values))
 
 
+def _some_rows(n: int, seed: int) -> NDArray[np.int64]:
+    """All rows, or `LOGISTIC_ROWS` of them drawn at random, in their order."""
+    if n <= LOGISTIC_ROWS:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, LOGISTIC_ROWS, replace=False))
+
+
 def _logistic(train: Matrix, y: Floats, test: Matrix, seed: int) -> Floats:
-    rows = np.arange(len(y))
-    if len(rows) > LOGISTIC_ROWS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, LOGISTIC_ROWS, replace=False))
+    rows = _some_rows(len(y), seed)
     numbers = [i for i, name in enumerate(train.columns) if name not in train.categories]
     known = np.flatnonzero(~np.isnan(train.values[rows]).all(axis=0))
     numbers = [i for i in numbers if i in set(known.tolist())]
@@ -123,6 +181,80 @@ def _plain(values: NDArray[np.float32], categories: list[int]) -> NDArray[np.flo
     plain = values.astype(np.float64)
     plain[:, categories] = np.nan_to_num(plain[:, categories], nan=-1.0)
     return plain
+
+
+def business_central_inputs(matrix: Matrix) -> Floats:
+    """The seventeen inputs of Business Central's extension, as the table above says.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_snapshots, 17)
+        In the order of the table. Ratios and means of nothing are 0, as the extension has them.
+    """
+    column = {name: matrix[name].astype(np.float64) for name in _READ}
+    closed, n_open, n_overdue = (column[n] for n in ("history_depth", "n_open", "n_overdue"))
+    matured = closed + n_overdue + PRIOR_CASES
+    late = column["late_share"] * matured - LATE_AT_FIRST * PRIOR_CASES
+    paid_late = np.clip(np.round(late), 0.0, closed)
+    issued_amount = np.nan_to_num(column["usual_amount"]) * (closed + n_open)
+    paid_amount = np.maximum(issued_amount - column["open_balance"], 0.0)
+    late_amount_share = np.nan_to_num(column["late_amount_share"])
+    return np.column_stack(
+        [
+            column["amount"],
+            column["term_days"],
+            (column["share_paid"] > 0) & (column["n_payments"] == 0),
+            closed,
+            paid_late,
+            np.nan_to_num(ratio(paid_late, closed)),
+            paid_amount,
+            late_amount_share * paid_amount,
+            late_amount_share,
+            np.nan_to_num(column["mean_days_late"]),
+            n_open,
+            n_overdue,
+            np.nan_to_num(ratio(n_overdue, n_open)),
+            column["open_balance"],
+            column["overdue_balance"],
+            np.nan_to_num(column["share_overdue"]),
+            _mean_days_overdue(column),
+        ]
+    )
+
+
+#: Columns that the inputs are made of.
+_READ = (
+    *("amount", "term_days", "share_paid", "n_payments", "history_depth", "late_share"),
+    *("usual_amount", "late_amount_share", "mean_days_late", "n_open", "n_overdue"),
+    *("open_balance", "overdue_balance", "share_overdue", "oldest_overdue_days"),
+    *("n_overdue_1_30", "n_overdue_31_60", "n_overdue_61_90", "n_overdue_over_90"),
+)
+
+
+def _mean_days_overdue(column: dict[str, Floats]) -> Floats:
+    """Mean days overdue of the other open invoices, each at the middle of its ageing bucket."""
+    oldest = np.nan_to_num(column["oldest_overdue_days"])
+    total = np.zeros(len(oldest))
+    for bucket, first, last in (
+        ("1_30", 1.0, 30.0),
+        ("31_60", 31.0, 60.0),
+        ("61_90", 61.0, 90.0),
+        ("over_90", 91.0, np.inf),
+    ):
+        middle = (first + np.clip(oldest, first, last)) / 2
+        total += column[f"n_overdue_{bucket}"] * middle
+    mean = np.nan_to_num(ratio(total, column["n_overdue"]))
+    return np.where(column["n_overdue"] == 1, oldest, mean)
+
+
+def _business_central(train: Matrix, y: Floats, test: Matrix, seed: int) -> Floats:
+    rows = _some_rows(len(y), seed)
+    inputs = business_central_inputs(train)[rows]
+    known = ~np.isnan(inputs).all(axis=0)
+    model = HistGradientBoostingClassifier(random_state=seed)
+    model.fit(inputs[:, known], y[rows])
+    found: Floats = model.predict_proba(business_central_inputs(test)[:, known])[:, 1]
+    return found
 
 
 def beside(

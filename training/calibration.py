@@ -28,7 +28,7 @@ FEWEST_JUDGED = 2
 
 @dataclass(frozen=True)
 class Calibrator:
-    """A map from margin to probability: ``sigmoid(centre + slope × (margin − centre))``.
+    """A map from margin to probability: ``sigmoid(centre + slope × (margin + shift − centre))``.
 
     Attributes
     ----------
@@ -36,10 +36,14 @@ class Calibrator:
         Log odds of the level, where the map changes nothing.
     slope : float
         Above 1 spreads probabilities, below 1 draws them together; 1 is the identity.
+    shift : float
+        Takes back what a weight on the positives added to the log odds, minus its logarithm
+        (King and Zeng 2001, Logistic Regression in Rare Events Data, section 4.1).
     """
 
     centre: float = 0.0
     slope: float = 1.0
+    shift: float = 0.0
 
     @property
     def kind(self) -> str:
@@ -48,7 +52,7 @@ class Calibrator:
 
     def probability(self, margin: Floats) -> Floats:
         """Probability of each margin (log odds), shape (n,)."""
-        return sigmoid(self.centre + self.slope * (margin - self.centre))
+        return sigmoid(self.centre + self.slope * (margin + self.shift - self.centre))
 
 
 def sigmoid(margin: Floats) -> Floats:

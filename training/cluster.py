@@ -19,7 +19,7 @@ import dask.array as da
 import lightgbm as lgb
 import numpy as np
 from dask.delayed import delayed
-from distributed import Client, Future, KilledWorker, wait
+from distributed import Client, Future, KilledWorker
 from distributed.client import FutureCancelledError, FuturesCancelledError
 from numpy.typing import NDArray
 
@@ -250,33 +250,43 @@ class RowsOnCluster:
         parameters["min_data_in_leaf"] = smallest_leaf(parameters, self.n_rows, n_invoices)
         lost = ""
         for attempt in range(1, ATTEMPTS + 1):
+            workers = self._workers()
             try:
-                self.client.wait_for_workers(1, timeout=60)
                 with warnings.catch_warnings():
                     warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")
                     return self._fit_once(sets, rounds, parameters)
             except _LOST as error:
-                lost = str(error)
-                log_.warning("Fit %d of %d lost a worker: %s", attempt, ATTEMPTS, lost)
+                failed = error.with_traceback(None)  # whose frames would hold the failed tasks
+            time.sleep(2)  # until the scheduler has noticed who is gone
+            if workers <= self._workers():
+                raise failed  # nobody was lost: another attempt would end the same
             self._settle()
+            lost = str(failed)
+            log_.warning("Fit %d of %d lost a worker: %s", attempt, ATTEMPTS, lost)
         raise NotReadyError(
             f"A fit on the cluster failed {ATTEMPTS} times in a row, the last time with: {lost}. "
             "Look at the workers' logs and memory, and train again; nothing has been registered."
         )
 
-    def _settle(self) -> None:
-        """Let go of a failed fit everywhere before the next begins.
+    def _workers(self) -> set[str]:
+        """Addresses of the workers; waits a minute for the first."""
+        try:
+            self.client.wait_for_workers(1, timeout=60)
+        except TimeoutError as error:
+            raise NotReadyError(
+                "The cluster has no workers left. Start some and train again; nothing has been "
+                "registered."
+            ) from error
+        return set(self.client.scheduler_info()["workers"])
 
-        A booster that a failed task still holds closes its thread's sockets when it is collected,
+    def _settle(self) -> None:
+        """Begin with fresh worker processes; the rows they held are made again.
+
+        A booster of a failed fit that lives on closes its process's sockets when it is collected,
         and by then they may be those of the next fit.
         """
-        gc.collect()  # frames of the error hold the futures
-        time.sleep(2)
-        workers = list(self.client.scheduler_info()["workers"])
-        freed = [
-            self.client.submit(gc.collect, workers=[address], pure=False) for address in workers
-        ]
-        wait(freed, timeout=60)
+        gc.collect()  # frames of the error hold the futures of the failed fit
+        self.client.restart_workers(sorted(self._workers()), timeout=120, raise_for_error=False)
 
     def _fit_once(
         self, sets: tuple[str, ...], rounds: int, parameters: dict[str, Any]

@@ -6,16 +6,17 @@ been trained on what was not known then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from eventlog.errors import NotReadyError
-from eventlog.log import EventLog, timestamp
+from eventlog.errors import NotReadyError, SettingsError
+from eventlog.known import Ints
+from eventlog.log import DAY, EventLog, timestamp
 from eventlog.policy import Policy
 from eventlog.rates import Rates
 from features.attributes import Encoding
@@ -23,9 +24,13 @@ from features.snapshots import Rhythm
 from training.calibration import choose_calibrator
 from training.examples import Examples, Source, source_of
 from training.labels import Target
+from training.linear import choose_share, fit_line
 from training.model import (
+    HORIZON,
+    THEN,
     RiskModel,
     fit_booster,
+    monotone_signs,
     parameters_of,
     split_as_sets,
     usual_values,
@@ -66,6 +71,13 @@ class Recipe:
         For LightGBM; 0 means all cores.
     only, without : tuple of str
         Additional attributes to use exclusively, or to leave out.
+    left_out : tuple of str
+        Features that the trees do not look at.
+    parameters : mapping of str to value
+        LightGBM parameters that differ from `training.model.PARAMETERS`, for instance as tuned.
+        ``scale_pos_weight`` weighs the positives; the calibrator takes the weight back.
+    half_life_days : float
+        Age at which a row counts half as much as the latest; 0 lets all count alike.
     """
 
     rhythm: Rhythm | None = None
@@ -74,6 +86,16 @@ class Recipe:
     threads: int = 0
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    half_life_days: float = 0.0
+
+    def weight(self, cutoff: Ints) -> NDArray[np.float64] | None:
+        """How much each row counts by its age, shape (n_rows,); None where all count alike."""
+        if not self.half_life_days or not len(cutoff):
+            return None
+        found: NDArray[np.float64] = 0.5 ** ((cutoff.max() - cutoff) / DAY / self.half_life_days)
+        return found
 
 
 def refuse_too_few(target: str, n_rows: int, positives: int) -> None:
@@ -124,7 +146,7 @@ def fit_model(
     """
     known = source_of(log).before(train_until)
     progress("snapshots")
-    recipe = _in_rhythm(known, recipe, train_until, policy)
+    recipe = in_rhythm(known, recipe, train_until, policy)
     encoding = known.encoding(recipe.only, recipe.without)
     progress("features")
     rhythm: Rhythm = recipe.rhythm or "weekly"
@@ -133,8 +155,8 @@ def fit_model(
     return fit_examples(examples, encoding, target, train_until, policy, recipe, progress), examples
 
 
-def _in_rhythm(known: Source, recipe: Recipe, train_until: int, policy: Policy) -> Recipe:
-    """The recipe with its rhythm decided."""
+def in_rhythm(known: Source, recipe: Recipe, train_until: int, policy: Policy) -> Recipe:
+    """The recipe with its rhythm decided: weekly, or monthly where that is too many rows."""
     if recipe.rhythm is not None:
         return recipe
     many = known.count("weekly", train_until, policy) > MOST_ROWS
@@ -152,7 +174,7 @@ def _size(examples: Examples) -> tuple[int, int]:
 def fit_examples(
     examples: Examples,
     encoding: Encoding,
-    target: Target,
+    target: str,
     train_until: int,
     policy: Policy,
     recipe: Recipe,
@@ -163,13 +185,29 @@ def fit_examples(
     Where the examples are only those of some customers, the choices are made on these and the
     refit on the whole.
     """
+    whole = examples.whole
+    if whole is not None and (recipe.left_out or recipe.half_life_days):
+        raise SettingsError(
+            "Features cannot be left out and rows cannot be weighted by age on a cluster yet. "
+            "Train without them, or on one machine."
+        )
+    examples = replace(examples, matrix=examples.matrix.without(recipe.left_out))
     matrix, y = examples.matrix, examples.y
     progress("inner fits")
-    sets, changes = split_as_sets(target, matrix, encoding), parameters_of(target)
-    margins, outcomes, stretches, rounds = _forward_fits(examples, sets, changes, recipe)
-    calibrator = choose_calibrator(margins, outcomes, stretches)
+    sets = split_as_sets(target, matrix, encoding)
+    changes = parameters_of(target) | monotone_signs(matrix, policy) | dict(recipe.parameters)
+    shift = -float(np.log(changes.get("scale_pos_weight", 1.0)))
+    signs = changes.get("monotone_constraints", ())
+    ordered = tuple(name for name, sign in zip(matrix.columns, signs, strict=False) if sign)
+    with_line = whole is None and not set(ordered) & {HORIZON, THEN}
+    ahead = _forward_fits(examples, sets, changes, recipe, ordered if with_line else None)
+    share = choose_share(ahead.trees, ahead.line, ahead.y, ahead.stretch, shift)
+    margins = (1 - share) * (ahead.trees + shift) + share * ahead.line
+    chosen = choose_calibrator(margins, ahead.y, ahead.stretch)
+    calibrator = replace(chosen, shift=(1 - share) * shift)
+    rounds = ahead.rounds
     progress("final fit")
-    whole = examples.whole
+    weight = recipe.weight(matrix.snapshots.cutoff)
 
     def fit_all(seed: int) -> lgb.Booster:
         if whole is not None:
@@ -182,6 +220,7 @@ def fit_examples(
             sets,
             rounds,
             changes=changes,
+            weight=weight,
             seed=seed,
             threads=recipe.threads,
         )
@@ -195,6 +234,9 @@ def fit_examples(
         categories=matrix.categories,
         encoding=encoding,
         usual=usual_values(matrix),
+        left_out=tuple(recipe.left_out),
+        line=fit_line(matrix, y, weight, without=ordered) if share else None,
+        line_share=share,
         facts={
             "policy": policy.as_dict(),
             "train_until": timestamp(train_until).isoformat(),
@@ -204,18 +246,49 @@ def fit_examples(
             "prevalence": positives / n_rows,
             "rounds": rounds,
             "seeds": recipe.seeds,
+            "attributes_only": list(recipe.only),
+            "attributes_without": list(recipe.without),
+            "parameters": dict(recipe.parameters),
+            "half_life_days": recipe.half_life_days,
+            "line_share": share,
             "calibration": calibrator.kind,
         },
     )
 
 
+@dataclass(frozen=True)
+class _Ahead:
+    """Predictions of inner fits on stretches of time after their origins.
+
+    Attributes
+    ----------
+    trees, line : ndarray of float64, shape (n,)
+        Margins; those of the trees again where no line was fitted.
+    y : ndarray of float64, shape (n,)
+    stretch : ndarray of int64, shape (n,)
+    rounds : int
+        That served best.
+    """
+
+    trees: NDArray[np.float64]
+    line: NDArray[np.float64]
+    y: NDArray[np.float64]
+    stretch: NDArray[np.int64]
+    rounds: int
+
+
 def _forward_fits(
-    examples: Examples, sets: tuple[str, ...], changes: dict[str, Any], recipe: Recipe
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], int]:
-    """Predictions on stretches of time after each inner origin, and the rounds that served best."""
-    cutoff, y = examples.matrix.snapshots.cutoff, examples.y
+    examples: Examples,
+    sets: tuple[str, ...],
+    changes: dict[str, Any],
+    recipe: Recipe,
+    line_without: tuple[str, ...] | None,
+) -> _Ahead:
+    """Predict stretches of time after each inner origin; no line where ``line_without`` is None."""
+    matrix, y = examples.matrix, examples.y
+    cutoff = matrix.snapshots.cutoff
     origins = inner_origins(cutoff, examples.window_end, recipe.inner_folds)
-    margins, outcomes, stretches, best = [], [], [], []
+    trees, lines, outcomes, stretches, best = [], [], [], [], []
     for i, (origin, until) in enumerate(_pairs(origins)):
         before = examples.window_end < origin
         after = (cutoff >= origin) & (cutoff < until)
@@ -223,16 +296,22 @@ def _forward_fits(
             continue
         rounds, margin = _stop_early(examples, sets, changes, before, after, recipe)
         best.append(rounds)
-        margins.append(margin)
+        trees.append(margin)
+        if line_without is not None:
+            weight = recipe.weight(cutoff[before])
+            line = fit_line(matrix.take(before), y[before], weight, without=line_without)
+            margin = line.margin(matrix.take(after))
+        lines.append(margin)
         outcomes.append(y[after])
         stretches.append(np.full(int(after.sum()), i, dtype=np.int64))
     if not best:
         rare = y == (1.0 if y.mean() <= 0.5 else 0.0)
-        rounds = min(len(np.unique(examples.matrix.snapshots.invoice[rare])), USUAL_ROUNDS)
+        rounds = min(len(np.unique(matrix.snapshots.invoice[rare])), USUAL_ROUNDS)
         none = np.empty(0)
-        return none, none, np.empty(0, dtype=np.int64), max(rounds, FEWEST_ROUNDS)
-    return (
-        np.concatenate(margins),
+        return _Ahead(none, none, none, np.empty(0, dtype=np.int64), max(rounds, FEWEST_ROUNDS))
+    return _Ahead(
+        np.concatenate(trees),
+        np.concatenate(lines),
         np.concatenate(outcomes),
         np.concatenate(stretches),
         int(np.clip(np.median(best) * 1.1, FEWEST_ROUNDS, MOST_ROUNDS)),
@@ -258,6 +337,7 @@ def _stop_early(
         sets,
         MOST_ROUNDS,
         changes=changes,
+        weight=recipe.weight(matrix.snapshots.cutoff[train]),
         threads=recipe.threads,
         valid=(later, y[valid]),
     )

@@ -23,11 +23,22 @@ from features.snapshots import Snapshots
 Target = Literal["late_payment", "still_open", "write_off"]
 TARGETS: tuple[Target, ...] = ("late_payment", "still_open", "write_off")
 
-#: What each target asks, for people.
+#: Everything that can be trained: the targets, and the payment curve.
+MODELS = (*TARGETS, "payment_curve")
+
+#: What each model is asked, for people.
 QUESTION = {
     "late_payment": "not closed by payment at the end of the due date + {late_after_days} days",
     "still_open": "already late, and not closed by payment {still_open_days} days from the cutoff",
     "write_off": "written off within {write_off_horizon_days} days from the cutoff",
+    "payment_curve": "still unpaid h days from the cutoff, for any h up to 180",
+}
+#: Which of the policy's numbers decide what each model is asked.
+DECIDED_BY: dict[str, tuple[str, ...]] = {
+    "late_payment": ("late_after_days",),
+    "still_open": ("late_after_days", "still_open_days"),
+    "write_off": ("write_off_horizon_days",),
+    "payment_curve": (),
 }
 
 

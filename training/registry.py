@@ -1,26 +1,42 @@
-"""Runs and model versions in MLflow; the only module that imports it.
+"""Runs and model versions in MLflow; with `training.served_model` the only module that imports it.
 
-A version's files are LightGBM text and JSON. The alias ``champion`` names the version that serves;
-it is moved last, so a training that is killed leaves the champion as it was.
+A version's files are LightGBM text and JSON, and the code with which MLflow serves them: see
+`save_served`. The alias ``champion`` names the version that serves; it is moved last, so a training
+that is killed leaves the champion as it was.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+from mlflow import pyfunc
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
 from mlflow.tracking import MlflowClient
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+from mlflow.types.schema import AnyType
 
 from eventlog.errors import NotFoundError, NotReadyError
-from training.labels import TARGETS
+from training.labels import MODELS
 from training.model import RiskModel, load_model, save_model
 
 EXPERIMENT = "duecast"
+#: The code that MLflow runs to serve a version, and what it calls the model's own files.
+CODE = Path(__file__).with_name("served_model.py")
+RISK_MODEL = "risk_model"
+#: What serving a version takes, for its requirements.txt.
+SERVED_WITH = ("duecast", "lightgbm", "mlflow", "numpy", "pandas", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -87,10 +103,12 @@ def register(
     tags: dict[str, str],
     files: dict[str, str],
     figures: Path | None = None,
+    card: Callable[[Version, Mapping[str, str]], Mapping[str, str]] | None = None,
 ) -> Version:
-    """Log a run with its model, register the version, and give it an alias.
+    """Log a run with its model and register the version as ``challenger``.
 
-    The first version of a target becomes ``champion``, later ones ``challenger``.
+    Who serves is decided elsewhere, see `training.appointments`. Besides what is handed in, the run
+    records the model's `fingerprint` and the libraries it was made with.
 
     Parameters
     ----------
@@ -100,6 +118,9 @@ def register(
         Name to text, kept beside the model.
     figures : Path, optional
         Folder of pictures.
+    card : callable, optional
+        Gives the texts of the model card, name to text, from the version and from what its run
+        recorded; see `training.card.card_texts`. They are kept beside the figures.
 
     Returns
     -------
@@ -114,7 +135,9 @@ def register(
         for name, number in metrics.items():
             client.log_metric(run_id, name, number)
         with tempfile.TemporaryDirectory() as folder:
-            save_model(model, Path(folder) / "model")
+            save_served(model, Path(folder) / "model", run_id)
+            client.log_param(run_id, "model_fingerprint", fingerprint(model))
+            client.log_param(run_id, "libraries", ", ".join(_requirements()))
             client.log_artifacts(run_id, folder)
         for name, text in files.items():
             client.log_text(run_id, text, name)
@@ -132,9 +155,109 @@ def register(
             raise
     source = f"{run.info.artifact_uri}/model"
     made = client.create_model_version(name, source, run_id, tags=tags)
-    alias = "challenger" if _aliased(registry, name, "champion") else "champion"
-    client.set_registered_model_alias(name, alias, made.version)
-    return Version(model.target, str(made.version), run_id, (alias,), tags)
+    version = Version(model.target, str(made.version), run_id, ("challenger",), tags)
+    texts = card(version, record_of(registry, version)) if card else {}
+    for file, text in texts.items():
+        client.log_text(run_id, text, file)
+    client.set_registered_model_alias(name, "challenger", made.version)
+    return version
+
+
+def save_served(model: RiskModel, folder: Path, run_id: str | None = None) -> None:
+    """Write a model as MLflow serves it: a pyfunc model from code, with nothing pickled.
+
+    ``artifacts/risk_model/`` holds what `training.model.save_model` writes, ``served_model.py`` the
+    code that loads it, ``MLmodel`` the columns and when it was made, ``input_example.json`` and
+    ``serving_input_example.json`` a row to try it with (no invoice's: see `usual_row`).
+
+    Parameters
+    ----------
+    folder : Path
+        Must not exist yet.
+    run_id : str, optional
+        The run that trained it.
+    """
+    with tempfile.TemporaryDirectory() as files, warnings.catch_warnings():
+        warnings.simplefilter("ignore", category=UserWarning)
+        save_model(model, Path(files) / RISK_MODEL)
+        pyfunc.save_model(
+            folder,
+            python_model=str(CODE),
+            artifacts={RISK_MODEL: str(Path(files) / RISK_MODEL)},
+            signature=signature_of(model),
+            input_example=usual_row(model),
+            mlflow_model=Model(run_id=run_id),
+            pip_requirements=_requirements(),
+        )
+    # MLflow notes the paths of this machine, and the cloudpickle that it did not use.
+    described = Model.load(str(folder))
+    flavor = described.flavors[pyfunc.FLAVOR_NAME]
+    flavor["model_code_path"] = CODE.name
+    flavor["artifacts"][RISK_MODEL]["uri"] = ""
+    flavor.pop("cloudpickle_version", None)
+    described.save(str(folder / "MLmodel"))
+
+
+def _requirements() -> list[str]:
+    """The versions in use, as pip pins them; without those of packages that are not installed."""
+    found = []
+    for name in SERVED_WITH:
+        try:
+            found.append(f"{name}=={installed_version(name)}")
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def signature_of(model: RiskModel) -> ModelSignature:
+    """What serving takes, the model's columns by name, and what it answers, column p.
+
+    Categories may be of any type: MLflow's texts would refuse the dictionaries of `duecast matrix`.
+    `training.served_model` looks at them itself.
+    """
+    any_type = AnyType()  # type: ignore[no-untyped-call]
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec(any_type if name in model.categories else DataType.double, name)
+        for name in model.columns
+    ]
+    return ModelSignature(Schema(columns), Schema([ColSpec(DataType.double, "p")]))
+
+
+def usual_row(model: RiskModel) -> pd.DataFrame:
+    """One row to try a served model with; no invoice's own.
+
+    It has the usual value of every number and the most frequent level of every category, null where
+    training knew none.
+
+    Returns
+    -------
+    DataFrame of shape (1, n_columns)
+    """
+    row: dict[str, list[Any]] = {}
+    for name in model.columns:
+        if name in model.categories:
+            levels = model.encoding.levels.get(name, ())
+            row[name] = [levels[0] if levels else None]
+        else:
+            row[name] = [model.usual.get(name, float("nan"))]
+    return pd.DataFrame(row)
+
+
+def fingerprint(model: RiskModel) -> str:
+    """SHA-256 of the files that `training.model.save_model` writes, 64 hexadecimal digits.
+
+    Same data, policy, recipe and libraries give the same fingerprint. LightGBM's note of how many
+    threads it was given does not count: the trees are the same for any number.
+    """
+    found = hashlib.sha256()
+    with tempfile.TemporaryDirectory() as folder:
+        save_model(model, Path(folder))
+        for path in sorted(Path(folder).iterdir()):
+            found.update(path.name.encode())
+            for line in path.read_bytes().splitlines(keepends=True):
+                if not line.startswith(b"[num_threads:"):
+                    found.update(line)
+    return found.hexdigest()
 
 
 def _aliased(registry: Registry, name: str, alias: str) -> ModelVersion | None:
@@ -160,17 +283,21 @@ def champion(registry: Registry, target: str) -> tuple[RiskModel, Version]:
     return load_version(registry, found), _version(target, found, ("champion",))
 
 
-def load_version(registry: Registry, version: ModelVersion) -> RiskModel:
-    """Load the files of a registered version."""
+def load_version(registry: Registry, version: ModelVersion | Version) -> RiskModel:
+    """Load the files of a registered version: LightGBM text and JSON, none of MLflow's code.
+
+    Versions of before models were served hold them without a folder of their own.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        path = registry.client.download_artifacts(str(version.run_id), "model", folder)
-        return load_model(Path(path))
+        path = Path(registry.client.download_artifacts(str(version.run_id), "model", folder))
+        own = path / "artifacts" / RISK_MODEL
+        return load_model(own if own.is_dir() else path)
 
 
 def champions(registry: Registry) -> dict[str, tuple[RiskModel, Version]]:
     """Every target's champion, where there is one."""
     found: dict[str, tuple[RiskModel, Version]] = {}
-    for target in TARGETS:
+    for target in MODELS:
         if _aliased(registry, model_name(target), "champion") is not None:
             found[target] = champion(registry, target)
     return found
@@ -181,9 +308,9 @@ def _version(target: str, found: ModelVersion, aliases: tuple[str, ...]) -> Vers
 
 
 def versions(registry: Registry) -> list[Version]:
-    """All versions of all targets, newest first within a target."""
+    """All versions of all models, newest first within a target."""
     found = []
-    for target in TARGETS:
+    for target in MODELS:
         name = model_name(target)
         try:
             aliases = registry.client.get_registered_model(name).aliases
@@ -192,35 +319,66 @@ def versions(registry: Registry) -> list[Version]:
         for version in registry.client.search_model_versions(f"name='{name}'"):
             own = tuple(a for a, number in aliases.items() if str(number) == str(version.version))
             found.append(_version(target, version, own))
-    order: dict[str, int] = {target: i for i, target in enumerate(TARGETS)}
+    order = {target: i for i, target in enumerate(MODELS)}
     return sorted(found, key=lambda v: (order[v.target], -int(v.version)))
 
 
-def promote(registry: Registry, target: str, version: str, reason: str) -> Version:
-    """Make a version the champion; the one before becomes ``previous``.
+def find_version(registry: Registry, target: str, which: str = "champion") -> Version:
+    """A version of a target by its number, or by its alias.
 
     Raises
     ------
     NotFoundError
         If the target has no such version.
     """
-    name = model_name(target)
-    try:
-        found = registry.client.get_model_version(name, version)
-    except MlflowException as error:
-        known = [v.version for v in versions(registry) if v.target == target]
-        raise NotFoundError(
-            f"{target} has no version {version}; it has {known or 'none'}. See `duecast models`."
-        ) from error
-    before = _aliased(registry, name, "champion")
-    if before is not None and str(before.version) != str(version):
-        registry.client.set_registered_model_alias(name, "previous", before.version)
-    registry.client.set_model_version_tag(name, version, "promoted_because", reason)
-    registry.client.set_registered_model_alias(name, "champion", version)
-    challenger = _aliased(registry, name, "challenger")
-    if challenger is not None and str(challenger.version) == str(version):
-        registry.client.delete_registered_model_alias(name, "challenger")
-    return _version(target, found, ("champion",))
+    known = [version for version in versions(registry) if version.target == target]
+    for version in known:
+        if which == version.version or which in version.aliases:
+            return version
+    names = [" ".join((each.version, *(f"({alias})" for alias in each.aliases))) for each in known]
+    raise NotFoundError(
+        f"{target} has no version '{which}'; it has {', '.join(names) or 'none'}. "
+        "See `duecast models`."
+    )
+
+
+def record_of(registry: Registry, version: Version) -> dict[str, str]:
+    """What the run of a version recorded as its parameters, as texts."""
+    return dict(registry.client.get_run(version.run_id).data.params)
+
+
+def has_report(registry: Registry, version: Version) -> bool:
+    """Whether a version was tested before it was registered."""
+    logged = registry.client.list_artifacts(version.run_id)
+    return any(file.path == "report.json" for file in logged)
+
+
+def decisions_about(registry: Registry, version: Version) -> list[dict[str, str]]:
+    """What has been decided about a version: promotions, refusals and rollbacks, oldest first.
+
+    Returns
+    -------
+    list of dict
+        What `training.appointments` records, and ``when``, the UTC time of the decision.
+    """
+    filtered = f"tags.kind = 'decision' and tags.target = '{version.target}'"
+    runs = registry.client.search_runs(
+        [registry.experiment_id], filtered, max_results=1000, order_by=["attributes.start_time ASC"]
+    )
+    found = []
+    for run in runs:
+        said = dict(run.data.params)
+        if version.version in (said.get(key) for key in ("version", "from_version", "to_version")):
+            when = pd.Timestamp(run.info.start_time, unit="ms")
+            found.append(said | {"when": f"{when:%Y-%m-%d %H:%M}"})
+    return found
+
+
+def fetch_figures(registry: Registry, version: Version, folder: Path) -> Path | None:
+    """Copy the pictures logged with a version into a folder; None if there are none."""
+    if not registry.client.list_artifacts(version.run_id, "figures"):
+        return None
+    return Path(registry.client.download_artifacts(version.run_id, "figures", str(folder)))
 
 
 def report_of(registry: Registry, version: Version) -> dict[str, Any]:

@@ -46,7 +46,7 @@ from tests.features.drawn import (
     random_log,
     rates,
 )
-from ui import cli
+from ui import cli, opening
 
 ARRAYS = ("invoice", "customer", "activity", "event_time", "known_at", "row", "invoice_customer")
 
@@ -517,7 +517,7 @@ def test_the_command_writes_partitions_that_are_a_log_again(
     size = sum(path.stat().st_size for path in (tmp_path / "parts").iterdir())
     assert f"{size:,} bytes" in said
     assert "3 partitions" in run("partition", "parts", "parts", "--partitions", "3", "--overwrite")
-    again, parted = cli.read("parts", quiet=True)
+    again, parted = opening.read("parts", quiet=True)
     assert_equal(again, log)
     assert open_partitions("parts").name == "parts"
     found, told = parted.as_dict(), summary.as_dict()

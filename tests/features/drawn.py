@@ -68,6 +68,7 @@ def random_frame(seed: int, n_invoices: int = 24, n_events: int = 200) -> pd.Dat
     posted = draw.integers(0, (LAST_DAY - 100) // 30, n_invoices) * 30
     amount = np.round(draw.lognormal(5, 2, n_invoices), 2) * (draw.random(n_invoices) < 0.95)
     term = draw.integers(0, 60, n_invoices)
+    term = np.where(term % 3, term // 30 * 30, term)  # many alike, so that due dates coincide
     which = draw.integers(0, n_invoices, n_events)
     alone = 20
     issue = pd.DataFrame(

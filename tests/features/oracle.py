@@ -127,7 +127,7 @@ def _days_past_due(s: np.void, cutoff: int) -> int | None:
 def customer_answers(at: Oracle) -> Answer:
     """Every feature of the customer's other invoices, by definition."""
     found = _open_items(at) | _lateness(at) | _habits(at) | _rhythm(at) | _limit(at)
-    return found | _past_payments(at)
+    return found | _past_payments(at) | _due_around(at) | _alike(at)
 
 
 def _open_items(at: Oracle) -> Answer:
@@ -164,6 +164,70 @@ def _open_items(at: Oracle) -> Answer:
     found["share_overdue"] = _share(found["overdue_balance"], found["open_balance"])
     found["oldest_overdue_days"] = _NAN if oldest is None else (at.cutoff - oldest) / DAY
     return found
+
+
+def _due_around(at: Oracle) -> Answer:
+    """The other open invoices by how many days after this one's due date they fall due."""
+    mine = at.state(at.invoice)["due_date"]
+    states = [at.state(invoice) for invoice in at.others]
+    states = [s for s in states if _is_open(s) and s["due_date"] != NONE]
+    days = [int(s["due_date"]) // DAY - int(mine) // DAY for s in states]
+    balance = [at.money(s, "balance") / MINOR for s in states]
+
+    def n_due(when: Callable[[int], bool]) -> float:
+        return sum(when(day) for day in days) if mine != NONE else _NAN
+
+    def owed(when: Callable[[int], bool]) -> float:
+        pairs = zip(days, balance, strict=True)
+        return sum(money for day, money in pairs if when(day)) if mine != NONE else _NAN
+
+    return {
+        "n_due_same_day": n_due(lambda day: day == 0),
+        "balance_due_same_day": owed(lambda day: day == 0),
+        "balance_due_within_7": owed(lambda day: abs(day) <= 7),
+        "days_to_nearest_due": min(map(abs, days)) if days and mine != NONE else _NAN,
+    }
+
+
+def _term(s: np.void) -> int | None:
+    """Days from posting or else issue to the due date."""
+    issued = s["issued_at"] if s["posted_at"] == NONE else s["posted_at"]
+    known = s["due_date"] != NONE and issued != NONE
+    return int(s["due_date"]) // DAY - int(issued) // DAY if known else None
+
+
+def _alike(at: Oracle) -> Answer:
+    """The customer's matured others, weighed by how much they are like the snapshot's invoice."""
+    mine = at.state(at.invoice)
+
+    def fraction(one: float | None, other: float | None, width: float) -> float:
+        return 0.2 if one is None or other is None else 1 / (1 + ((one - other) / width) ** 2)
+
+    def size(s: np.void) -> float | None:
+        return None if s["amount"] == NONE else math.log(max(at.money(s, "amount") / MINOR, 1.0))
+
+    weight = slipped = days = 0.0
+    terms = []
+    for invoice in at.others:
+        s = at.state(invoice)
+        if s["issued_at"] != NONE and s["due_date"] != NONE:
+            terms.append(_term(s))
+        if not _is_matured(s):
+            continue
+        since = list(at.turns(invoice, _is_matured))[-1]["known_at"]
+        w = 0.5 ** ((at.cutoff - int(since)) / DAY / 180)
+        w *= fraction(size(s), size(mine), 0.35) * fraction(_term(s), _term(mine), 4)
+        paid_on = s["closed_at"] if s["closed"] == Closed.PAID else at.cutoff
+        late = int(paid_on) // DAY - int(s["due_date"]) // DAY
+        weight += w
+        slipped += w * (late > 0)
+        days += w * min(max(late, -30), 60)
+    own = _term(mine)
+    return {
+        "slipped_share_alike": (slipped + 0.1) / (weight + 1),
+        "mean_days_late_alike": days / weight if weight >= 1e-3 else _NAN,
+        "term_to_usual": own - sum(terms) / len(terms) if terms and own is not None else _NAN,
+    }
 
 
 def _lateness(at: Oracle) -> Answer:

@@ -53,6 +53,12 @@ def scored(n: int = 12) -> pd.DataFrame:
             "p_late": np.where(late, np.nan, p),
             "p_still_open": np.where(late, p, np.nan),
             "p_write_off": 0.02,
+            "p_on_time": np.where(late, 0.0, 1 - p),
+            "p_paid_late": np.where(late, 1 - p, p / 2),
+            "p_very_late": np.where(late, p, p / 2),
+            "expected_payment_date": CUTOFF.normalize() + pd.Timedelta(days=9),
+            "payment_from": CUTOFF.normalize() + pd.Timedelta(days=2),
+            "payment_to": pd.NaT,
             "expected_overdue_days": 20.0,
             "expected_loss": loss,
             "cost_of_delay": delay,
@@ -68,6 +74,7 @@ def scored(n: int = 12) -> pd.DataFrame:
             "model_late": "3",
             "model_still_open": "4",
             "model_write_off": "5",
+            "model_payment_curve": "6",
         }
     )
 

@@ -1,7 +1,34 @@
-"""The catalogue of a scored invoice's columns."""
+"""The catalogue of a scored invoice's columns, and what its money rests on.
 
+Where no model of write-offs serves, roll rates stand in; recoveries tell the loss given default.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from distributed import Client
+
+from eventlog.log import EventLog, micros
+from eventlog.partitions import write_partitions
+from features.partitions import PartitionedLog
+from serving.cluster import make_run_on_cluster
+from serving.run import make_run
 from serving.schema import FILTER_COLUMNS, REQUIRED, SCORES, SEARCH_COLUMNS, TOTAL_COLUMNS
+from serving.scoring import ROLL_RATE_MONTHS, Scored, score
+from serving.store import Run, Store
 from serving.worklist import COLUMN_NAMED, COLUMNS
+from tests.training.company import POLICY, TRAIN_UNTIL, company_log, company_rates, trained
+from training.provision import AGEING, provision_matrix
+from training.recoveries import loss_given_default
+from training.registry import Version
+
+CUTOFF = TRAIN_UNTIL
+#: Days in 2022 with a write-off known, and none.
+LATE, EARLY = micros("2022-11-15"), micros("2021-03-01")
+WITHOUT = ("late_payment",)
 
 
 def test_no_column_is_named_twice():
@@ -28,3 +55,164 @@ def test_every_amount_and_number_states_its_unit():
 
 def test_every_column_has_a_label_and_a_sentence():
     assert all(column.label and column.meaning.endswith(".") for column in COLUMNS)
+
+
+# What stands in for a model of write-offs.
+
+
+@cache
+def scored(*targets: str, cutoff: int = CUTOFF) -> Scored:
+    models = {target: trained(target)[0] for target in targets}
+    return score(company_log(), cutoff, models, POLICY, company_rates())
+
+
+def test_without_a_champion_write_offs_are_scored_by_the_roll_rates_of_their_bucket():
+    rows, policy = scored(*WITHOUT).worklist, scored(*WITHOUT).policy
+    matrix = provision_matrix(
+        company_log(), CUTOFF, POLICY, company_rates(), months=ROLL_RATE_MONTHS
+    )
+    rate = pd.Series(matrix.rate_within(POLICY.write_off_horizon_days), AGEING)
+    np.testing.assert_array_equal(rows["p_write_off"], rate[rows["ageing_bucket"]])
+    assert rows["p_write_off"].nunique() >= 5
+    assert (rows["model_write_off"] == "roll rates").all()
+    balance = rows["open_balance_reporting"].fillna(0)
+    np.testing.assert_allclose(
+        rows["expected_loss"],
+        rows["p_write_off"] * policy.loss_given_default * balance,
+        atol=0.0051,
+    )
+    np.testing.assert_allclose(
+        rows["priority"],
+        np.where(rows["actionable"], rows["expected_loss"] + rows["cost_of_delay"], 0),
+        atol=0.0051,
+    )
+
+
+def test_the_run_says_that_roll_rates_stand_in_and_why():
+    skipped = scored(*WITHOUT).skipped
+    assert list(skipped) == ["still_open", "write_off"]
+    said = skipped["write_off"]
+    assert said.startswith("write_off: from roll rates of the 15 months before the cutoff, within")
+    assert "within 180 days, because there is no champion for it (" in said
+    assert "write-offs with an amount are known at the cutoff; a model is trained from 50" in said
+    log = company_log()
+    lost = log.activity == log.activities.index("Invoice Written Off")
+    assert f"({(lost & (log.known_at <= CUTOFF)).sum()} write-offs" in said
+
+
+def test_the_other_targets_are_scored_as_with_a_champion_of_write_offs():
+    one, other = scored(*WITHOUT), scored(*WITHOUT, "write_off")
+    kept = ["invoice", "p_late", "cost_of_delay", "model_late"]
+    pd.testing.assert_frame_equal(
+        one.worklist.sort_values("invoice", ignore_index=True)[kept],
+        other.worklist.sort_values("invoice", ignore_index=True)[kept],
+    )
+
+
+def test_with_a_champion_the_model_scores_and_nothing_stands_in(monkeypatch):
+    def refuse(*_: object) -> None:
+        raise AssertionError("balances were followed for nothing")
+
+    monkeypatch.setattr("serving.scoring.count_flows", refuse)
+    model, _ = trained("write_off")
+    found = score(
+        company_log(),
+        CUTOFF,
+        {"write_off": model},
+        POLICY,
+        company_rates(),
+        versions={"write_off": "7"},
+    )
+    assert (found.worklist["model_write_off"] == "7").all()
+    assert found.worklist["p_write_off"].nunique() > len(AGEING)
+    assert set(found.skipped) == {"late_payment", "still_open"}
+
+
+def test_before_anything_was_written_off_nothing_stands_in_and_the_run_says_so():
+    found = scored(*WITHOUT, cutoff=EARLY)
+    assert found.worklist["p_write_off"].isna().all()
+    assert found.worklist["expected_loss"].isna().all()
+    assert found.worklist["model_write_off"].isna().all()
+    assert found.skipped["write_off"] == (
+        "write_off is not scored: there is no champion for it (0 write-offs with an amount "
+        "are known at the cutoff; a model is trained from 50 labelled cases on), and no open "
+        "balance was written off in the 36 months before the cutoff."
+    )
+
+
+def test_roll_rates_do_not_see_beyond_the_cutoff():
+    models = {target: trained(target)[0] for target in WITHOUT}
+    then = score(company_log().upto(CUTOFF), CUTOFF, models, POLICY, company_rates())
+    pd.testing.assert_frame_equal(then.worklist, scored(*WITHOUT).worklist, check_exact=True)
+    assert (then.skipped, then.policy) == (scored(*WITHOUT).skipped, scored(*WITHOUT).policy)
+
+
+# Loss given default.
+
+
+@pytest.fixture
+def few_are_enough(monkeypatch):
+    """The small company has few write-offs that are a year old."""
+    monkeypatch.setattr("training.recoveries.FEWEST_WRITE_OFFS", 3)
+
+
+def test_loss_given_default_is_that_of_the_recoveries_where_they_tell_it(few_are_enough):
+    model, _ = trained("write_off")
+    found = score(company_log(), LATE, {"write_off": model}, POLICY, company_rates())
+    loss = loss_given_default(company_log(), LATE, POLICY, company_rates())
+    assert loss.source == "recoveries"
+    assert found.loss == loss
+    assert found.policy.loss_given_default == loss.value != POLICY.loss_given_default
+    rows = found.worklist
+    np.testing.assert_allclose(
+        rows["expected_loss"],
+        rows["p_write_off"] * loss.value * rows["open_balance_reporting"].fillna(0),
+        atol=0.0051,
+    )
+
+
+def test_loss_given_default_is_the_policy_s_where_write_offs_are_too_few():
+    found = scored(*WITHOUT)
+    assert found.loss.source == "policy"
+    assert found.policy.loss_given_default == POLICY.loss_given_default
+
+
+def run_of(
+    log: EventLog | PartitionedLog, folder: Path, targets: tuple[str, ...]
+) -> tuple[Run, pd.DataFrame]:
+    folder.mkdir()
+    store = Store(f"sqlite:///{folder / 'scores.db'}")
+    job = make_run if isinstance(log, EventLog) else make_run_on_cluster
+    job(
+        log,
+        LATE,
+        {t: (trained(t)[0], Version(t, "1", "run", ("champion",), {})) for t in targets},
+        POLICY,
+        company_rates(),
+        store,
+        folder / "history",
+        run_id="r",
+        scored_at=pd.Timestamp("2026-01-01"),
+    )
+    return store.run("r"), store.worklist("r", tab="all")
+
+
+@pytest.mark.parametrize("targets", [WITHOUT, ("write_off",)])
+def test_a_run_keeps_value_and_source_and_is_the_same_partition_by_partition(
+    few_are_enough, tmp_path, targets
+):
+    local, rows = run_of(company_log(), tmp_path / "local", targets)
+    parts = write_partitions(company_log(), tmp_path / "parts", 5)
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as c:
+        spread, others = run_of(PartitionedLog(c, parts), tmp_path / "spread", targets)
+    pd.testing.assert_frame_equal(rows, others)
+    assert spread.policy == local.policy
+    assert spread.skipped == local.skipped
+    source = local.policy["loss_given_default_from"]
+    assert source["source"] == "recoveries"
+    assert source["value"] == local.policy["loss_given_default"]
+    assert source["prior"] == POLICY.loss_given_default
+    assert source["n_write_offs"] >= 3
+    assert set(rows["model_write_off"]) == ({"roll rates"} if targets == WITHOUT else {"1"})
+    assert local.expected_loss == pytest.approx(rows["expected_loss"].sum()) != 0
+    assert spread.expected_loss == pytest.approx(local.expected_loss)

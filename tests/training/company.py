@@ -12,6 +12,7 @@ from eventlog.rates import Rates, rates_from_table
 from eventlog.reader import log_from_frame
 from eventlog.simulate import Company, rate_table, simulate
 from training.backtest import Backtest, run_backtest
+from training.curve import fit_curve
 from training.examples import Examples
 from training.fit import Recipe, fit_model
 from training.labels import Target
@@ -70,3 +71,9 @@ def backtested(target: Target) -> Backtest:
         RECIPE,
         repeats=60,
     )
+
+
+@cache
+def curve_trained() -> tuple[RiskModel, Examples]:
+    """A payment curve trained on what was known at `TRAIN_UNTIL`, and its pairs."""
+    return fit_curve(company_log(), TRAIN_UNTIL, POLICY, company_rates(), RECIPE)

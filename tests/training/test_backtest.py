@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 
-from eventlog.errors import DataError
+from eventlog.errors import DataError, SettingsError
 from eventlog.log import DAY
 from tests.training.company import (
     POLICY,
@@ -20,10 +21,14 @@ from tests.training.company import (
 )
 from training.backtest import cut_into_slices, gather_test, run_backtest
 from training.baselines import BASELINES
+from training.capacity import period_of
 from training.evaluation import metrics
 from training.examples import InMemory
 from training.gate import LeakageError
+from training.intervals import HEADLINE
 from training.labels import TARGETS
+from training.plots import draw_test
+from training.slices import slices_of
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -55,7 +60,10 @@ def test_metrics_are_those_of_the_test_rows():
 
 def test_every_cut_slices_all_rows():
     found = backtested("late_payment").report
-    assert set(found["slices"]) == {"cutoff", "ageing_bucket", "history_depth", "customer"}
+    assert set(found["slices"]) == {
+        *("cutoff", "phase", "ageing_bucket", "segment", "country", "amount", "history_depth"),
+        *("events_seen", "days_since_posting", "customer", "invoice_in_training"),
+    }
     for name, groups in found["slices"].items():
         assert sum(group["n"] for group in groups.values()) == found["n_test"], name
     assert set(found["slices"]["customer"]) <= {"seen in training", "unseen"}
@@ -73,12 +81,34 @@ def test_an_unseen_customer_has_no_row_in_training():
 
 def test_without_customers_invoices_are_resampled_and_told_apart():
     found = backtested("late_payment")
-    assert set(cut_into_slices(found.train, found.test, False).labels) == {
-        "cutoff",
-        "ageing_bucket",
-        "history_depth",
-        "invoice",
-    }
+    labels = set(cut_into_slices(found.train, found.test, False).labels)
+    assert "invoice" in labels
+    assert not labels & {"customer", "invoice_in_training"}
+
+
+def test_an_invoice_of_training_rows_is_told_from_others():
+    found = backtested("write_off")
+    known = cut_into_slices(found.train, found.test, True).labels["invoice_in_training"]
+    trained_on = set(found.train.matrix.snapshots.invoice.tolist())
+    tested = found.test.matrix.snapshots.invoice.tolist()
+    assert [each in trained_on for each in tested] == (known == "seen in training").tolist()
+    assert set(known) == {"seen in training", "unseen"}
+
+
+def test_rows_are_cut_by_what_their_matrix_says():
+    found = backtested("write_off")
+    matrix, encoding = found.test.matrix, found.model.encoding
+    labels = slices_of(matrix, encoding, POLICY, "EUR").labels
+    row = int(np.flatnonzero(matrix["days_past_due"] > 40)[0])
+    assert labels["phase"][row] == "late"
+    assert labels["segment"][row] == encoding.levels["segment"][int(matrix["segment"][row])]
+    assert labels["events_seen"][row] in (f"{matrix['n_events'][row]:.0f}", "over 10")
+    assert labels["amount"][row].endswith(" EUR")
+    assert set(labels["phase"]) <= {"late", "not yet late", "no due date"}
+    days = np.isnan(matrix["days_past_due"]), matrix["days_past_due"] <= POLICY.late_after_days
+    for name, rows in zip(("no due date", "not yet late"), days, strict=True):
+        assert (labels["phase"][rows] == name).all()
+    assert "segment" not in slices_of(matrix).labels
 
 
 def test_differences_to_every_baseline_come_with_intervals():
@@ -87,7 +117,88 @@ def test_differences_to_every_baseline_come_with_intervals():
     assert tuple(found["over"]) == BASELINES
     for difference in found["over"].values():
         for value in difference.values():
-            assert value["low"] <= value["estimate"] <= value["high"]
+            assert value["estimate"] is None or value["low"] <= value["high"]
+        assert difference["roc_auc"]["low"] <= difference["roc_auc"]["estimate"]
+
+
+def test_the_models_own_figures_come_with_intervals():
+    report = backtested("late_payment").report
+    found = report["intervals"]["model"]
+    assert tuple(found) == HEADLINE
+    assert set(report["intervals"]) == {"model", *BASELINES}
+    for name in ("roc_auc", "brier", "balance_recall_at_10"):
+        assert found[name]["estimate"] == pytest.approx(report["metrics"][name])
+        assert found[name]["low"] < found[name]["estimate"] < found[name]["high"]
+
+
+def test_the_work_of_a_team_is_costed_at_the_policys_assumptions():
+    found = backtested("write_off")
+    capacity = found.report["capacity"]
+    assert capacity["per"] == period_of("monthly")
+    assert capacity["costs"]["lost"] == POLICY.loss_given_default
+    owed = (found.test.y * found.test.balance).sum()
+    assert capacity["owed"] == pytest.approx(owed)
+    assert {"model x balance", "balance", "oldest", "perfect foresight", *BASELINES} <= set(
+        capacity["rankings"]
+    )
+
+
+@cache
+def after_an_embargo():
+    """A backtest with an embargo, and its own idea of calls."""
+    return run_backtest(
+        company_log(),
+        "late_payment",
+        TRAIN_UNTIL,
+        TEST_UNTIL,
+        POLICY,
+        company_rates(),
+        RECIPE,
+        repeats=0,
+        test_since=TRAIN_UNTIL + 60 * DAY,
+        call_cost=2.0,
+        per="week",
+    )
+
+
+def test_the_call_and_the_stretch_can_be_stated():
+    found = after_an_embargo().report["capacity"]
+    assert (found["costs"]["call"], found["per"]) == (2.0, "week")
+
+
+def test_an_embargo_lies_between_training_and_test():
+    found = after_an_embargo()
+    assert found.test.matrix.snapshots.cutoff.min() >= TRAIN_UNTIL + 60 * DAY
+    assert found.train.window_end.max() < TRAIN_UNTIL
+    assert found.report["train_until"] == "2022-05-01T00:00:00"
+    assert found.report["test_since"] == "2022-06-30T00:00:00"
+
+
+def test_a_test_cannot_begin_before_training_ends():
+    with pytest.raises(SettingsError, match="begin on 2022-04-30, before the training ends"):
+        run_backtest(
+            company_log(),
+            "late_payment",
+            TRAIN_UNTIL,
+            TEST_UNTIL,
+            POLICY,
+            company_rates(),
+            RECIPE,
+            test_since=TRAIN_UNTIL - DAY,
+        )
+
+
+def test_every_figure_is_drawn(tmp_path):
+    drawn = draw_test(backtested("write_off"), tmp_path)
+    names = {path.name for path in drawn}
+    assert names >= {
+        *("reliability.png", "recall.png", "importance.png", "capacity.png", "differences.png"),
+        "prefixes.png",
+    }
+    assert any(name.startswith("reliability_by_") for name in names)
+    for path in drawn:
+        assert path.read_bytes().startswith(b"\x89PNG")
+    assert sorted(tmp_path.iterdir()) == sorted(drawn)
 
 
 def test_counts_and_dates_are_reported():
@@ -107,12 +218,8 @@ def test_a_report_is_plain_json_without_nan(target):
     assert json.loads(text)["target"] == target
 
 
-def test_without_repeats_there_are_no_differences():
-    log, rates = company_log(), company_rates()
-    found = run_backtest(
-        log, "still_open", TRAIN_UNTIL, TEST_UNTIL, POLICY, rates, RECIPE, repeats=0
-    )
-    assert "differences" not in found.report
+def test_without_repeats_there_are_no_intervals():
+    assert not {"differences", "intervals"} & set(after_an_embargo().report)
 
 
 def test_a_stretch_without_labels_is_an_error_that_says_where_the_log_ends():

@@ -1,7 +1,6 @@
 """Metrics against scikit-learn and against sums done by hand."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,12 +8,13 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 
 from eventlog.log import micros
 from training.evaluation import (
+    FEWEST_IN_GROUP,
     Slices,
     expected_calibration_error,
+    expected_noise,
     history_band,
     metrics,
     month_of,
-    paired_differences,
     reliability,
 )
 
@@ -107,6 +107,13 @@ def test_true_probabilities_are_calibrated():
     assert found["intercept"] == pytest.approx(0, abs=0.08)
 
 
+def test_outcomes_told_apart_without_a_flaw_have_no_slope():
+    y = np.repeat([0.0, 1.0], 20)
+    p = np.linspace(0.1, 0.6, 40)
+    assert metrics(y, p, np.ones(40), 0.5)["slope"] is None
+    assert metrics(y, np.append(p[1:], 0.1), np.ones(40), 0.5)["slope"] > 0
+
+
 def test_overconfident_probabilities_are_not_calibrated():
     y, p, balance = drawn(20_000)
     spread = 1 / (1 + np.exp(-2 * np.log(p / (1 - p))))
@@ -133,12 +140,67 @@ def test_the_calibration_error_is_the_mean_distance_over_the_bins():
     assert expected_calibration_error(y, p) == pytest.approx((0.2 + 0.3) / 2)
 
 
+def test_the_level_is_told_as_observed_over_expected():
+    y, p, balance = drawn()
+    found = metrics(y, p, balance, 0.25)
+    assert found["observed_to_expected"] == pytest.approx(y.sum() / p.sum())
+    assert metrics(y, np.zeros(500), balance, 0.25)["observed_to_expected"] is None
+
+
+def test_each_row_can_have_the_prevalence_of_its_own_training():
+    y, p, balance = drawn()
+    naive = np.where(np.arange(500) < 200, 0.1, 0.4)
+    skill = 1 - np.mean((p - y) ** 2) / np.mean((naive - y) ** 2)
+    assert metrics(y, p, balance, naive)["brier_skill"] == pytest.approx(skill)
+
+
+def test_the_noise_is_the_calibration_error_of_right_probabilities():
+    p = drawn(2000)[1]
+    draw = np.random.default_rng(5)
+    found = [
+        expected_calibration_error((draw.random(2000) < p).astype(np.float64), p)
+        for _ in range(200)
+    ]
+    assert expected_noise(p) == pytest.approx(np.mean(found), rel=0.05)
+    assert metrics(*drawn(2000), 0.25)["ece_noise"] == expected_noise(p)
+
+
+def test_the_band_of_a_bin_is_a_binomials_deviation():
+    table = reliability(np.zeros(400), np.full(400, 0.2))
+    assert table["noise"].tolist() == pytest.approx([np.sqrt(0.2 * 0.8 / 400)])
+
+
 def test_slices_have_metrics_of_their_own():
     y, p, balance = drawn(100)
     group = np.where(np.arange(100) < 30, "a", "b").astype(object)
-    found = Slices({"cut": group}).metrics(y, p, balance, 0.25)["cut"]
-    assert found["a"] == metrics(y[:30], p[:30], balance[:30], 0.25)
+    naive = np.linspace(0.1, 0.3, 100)
+    found = Slices({"cut": group}).metrics(y, p, balance, naive)["cut"]
+    assert found["a"] == metrics(y[:30], p[:30], balance[:30], naive[:30])
     assert found["a"]["n"] + found["b"]["n"] == 100
+
+
+def grouped(*sizes: int, order: tuple[str, ...] = ()):
+    names = [name for name, size in zip("abcde", sizes, strict=False) for _ in range(size)]
+    found = Slices({"cut": np.array(names, dtype=object)}, {"cut": order}).groups("cut")
+    return {name: int(rows.sum()) for name, rows in found}
+
+
+def test_small_groups_are_taken_together_and_counted():
+    few = FEWEST_IN_GROUP - 1
+    assert grouped(few, 200, few, 300) == {"b": 200, "d": 300, "other (2 groups)": 2 * few}
+
+
+def test_a_group_is_small_against_many_rows_too():
+    found = grouped(60, 100_000, 70)
+    assert found == {"b": 100_000, "other (2 groups)": 130}
+
+
+def test_a_single_small_group_keeps_its_name():
+    assert grouped(3, 200) == {"a": 3, "b": 200}
+
+
+def test_groups_come_in_the_order_of_their_cut():
+    assert list(grouped(100, 100, 100, order=("c", "a"))) == ["c", "a", "b"]
 
 
 def test_bands_and_months_have_names():
@@ -146,69 +208,3 @@ def test_bands_and_months_have_names():
     assert history_band(depth).tolist() == ["0", "1-4", "1-4", "5+", "no customer"]
     cutoffs = np.array([micros("2024-05-31T23:59"), micros("2024-06-01"), micros("2024-05-01")])
     assert month_of(cutoffs).tolist() == ["2024-05", "2024-06", "2024-05"]
-
-
-# Differences to a rival.
-
-
-def two_models(n_groups: int = 150, seed: int = 0, gain: float = 1.0):
-    """Groups of rows, a model that sees the truth and a rival that sees it through noise."""
-    draw = np.random.default_rng(seed)
-    group = np.repeat(np.arange(n_groups), 4)
-    truth = draw.normal(0, 1, n_groups)[group] + draw.normal(0, 0.5, len(group))
-    y = (draw.random(len(group)) < 1 / (1 + np.exp(-truth))).astype(np.float64)
-    rival = truth + gain * draw.normal(0, 1.5, len(group))
-    return y, 1 / (1 + np.exp(-truth)), 1 / (1 + np.exp(-rival)), group
-
-
-def test_a_difference_is_the_difference_of_the_metrics():
-    y, p, rival, group = two_models()
-    found = paired_differences(y, p, rival, group, 0.5, repeats=50)
-    assert found["roc_auc"].estimate == pytest.approx(roc_auc_score(y, p) - roc_auc_score(y, rival))
-    naive = np.mean((0.5 - y) ** 2)
-    skill = (np.mean((rival - y) ** 2) - np.mean((p - y) ** 2)) / naive
-    assert found["brier_skill"].estimate == pytest.approx(skill)
-    for difference in found.values():
-        assert difference.low < difference.estimate < difference.high
-
-
-def test_resampled_groups_weigh_as_scikit_learns_sample_weight():
-    y, p, rival, group = two_models(30)
-    p = p.round(1)  # ties
-    found = paired_differences(y, p, rival, group, 0.5, repeats=1, seed=3)
-    draws = np.random.default_rng(3).integers(0, 30, 30)
-    weight = np.bincount(draws, minlength=30)[pd.factorize(group)[0]]
-    expected = roc_auc_score(y, p, sample_weight=weight) - roc_auc_score(
-        y, rival, sample_weight=weight
-    )
-    assert found["roc_auc"].low == pytest.approx(expected)
-    assert found["roc_auc"].high == pytest.approx(expected)
-
-
-def test_the_same_seed_gives_the_same_interval_and_another_one_another():
-    data = two_models()
-    once = paired_differences(*data, 0.5, repeats=50)
-    assert paired_differences(*data, 0.5, repeats=50) == once
-    assert paired_differences(*data, 0.5, repeats=50, seed=1) != once
-
-
-def test_the_interval_covers_the_truth_about_as_often_as_it_says():
-    large = two_models(40_000, seed=99)
-    truth = roc_auc_score(large[0], large[1]) - roc_auc_score(large[0], large[2])
-    covered = 0
-    for seed in range(40):
-        found = paired_differences(*two_models(seed=seed), 0.5, repeats=100)["roc_auc"]
-        covered += found.low <= truth <= found.high
-    assert covered >= 33
-
-
-def test_equal_models_do_not_differ():
-    y, p, _, group = two_models()
-    found = paired_differences(y, p, p, group, 0.5, repeats=20)
-    assert found["roc_auc"].estimate == found["roc_auc"].low == found["roc_auc"].high == 0
-
-
-def test_outcomes_of_one_kind_have_no_interval():
-    p = np.linspace(0, 1, 20)
-    found = paired_differences(np.zeros(20), p, 1 - p, np.arange(20), 0.5, repeats=10)
-    assert np.isnan([found["roc_auc"].estimate, found["roc_auc"].low]).all()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,79 +10,50 @@ import pytest
 
 from eventlog.errors import NotFoundError, NotReadyError
 from tests.training.company import backtested, trained
+from tests.training.registered import add, serve
 from training import registry as runs
+from training.appointments import roll_back
+from training.model import save_model
 from training.registry import (
     champion,
     champions,
+    decisions_about,
+    fetch_figures,
+    find_version,
+    fingerprint,
+    has_report,
+    load_version,
     model_name,
     open_registry,
-    promote,
-    register,
+    record_of,
     report_of,
     versions,
 )
 
 
-@pytest.fixture(scope="session")
-def empty_registry(tmp_path_factory):
-    """An MLflow home in which the experiment has been made, once for all tests."""
-    home = tmp_path_factory.mktemp("mlflow")
-    open_registry(f"sqlite:///{home}/mlflow.db", home / "artifacts")
-    return home
-
-
-@pytest.fixture
-def registry(empty_registry, tmp_path):
-    """A registry of one's own."""
-    shutil.copy(empty_registry / "mlflow.db", tmp_path / "mlflow.db")
-    return open_registry(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "artifacts")
-
-
-def add(registry, target="still_open", **more):
-    model, _ = trained(target)
-    options = {"parameters": {}, "metrics": {}, "tags": {}, "files": {}} | more
-    return register(registry, model, **options)
-
-
-def test_the_first_version_serves_and_later_ones_wait(registry):
+def test_a_new_version_waits_as_challenger_in_the_place_of_the_one_before(registry):
     first, second = add(registry), add(registry)
-    assert (first.version, first.aliases) == ("1", ("champion",))
-    assert (second.version, second.aliases) == ("2", ("challenger",))
-    assert champion(registry, "still_open")[1].version == "1"
+    assert first.aliases == second.aliases == ("challenger",)
+    assert {v.version: v.aliases for v in versions(registry)} == {"2": ("challenger",), "1": ()}
+
+
+def test_a_version_that_does_not_exist_is_not_found(registry):
+    add(registry)
+    with pytest.raises(
+        NotFoundError, match=r"still_open has no version '7'; it has 1 \(challenger"
+    ):
+        find_version(registry, "still_open", "7")
 
 
 def test_every_target_has_a_champion_of_its_own(registry):
-    add(registry)
-    add(registry, "write_off")
+    serve(registry)
+    serve(registry, "write_off")
     found = champions(registry)
     assert sorted(found) == ["still_open", "write_off"]
     assert {target: model.target for target, (model, _) in found.items()} == {
         "still_open": "still_open",
         "write_off": "write_off",
     }
-
-
-def test_promoting_moves_the_champion_and_keeps_the_one_before(registry):
-    for _ in range(3):
-        add(registry)
-    promoted = promote(registry, "still_open", "3", "better on the last quarter")
-    assert (promoted.version, promoted.aliases) == ("3", ("champion",))
-    shown = {v.version: v for v in versions(registry)}
-    assert shown["1"].aliases == ("previous",)
-    assert "champion" in shown["3"].aliases
-    assert shown["3"].tags["promoted_because"] == "better on the last quarter"
-    promote(registry, "still_open", "1", "back again")
-    shown = {v.version: v.aliases for v in versions(registry)}
-    assert "champion" in shown["1"]
-    assert "previous" in shown["3"]
-
-
-def test_promoting_the_champion_again_keeps_the_one_before(registry):
-    add(registry)
-    add(registry)
-    promote(registry, "still_open", "2", "better")
-    promote(registry, "still_open", "2", "still better")
-    assert {v.version: v.aliases for v in versions(registry)}["1"] == ("previous",)
 
 
 def test_versions_are_listed_newest_first_by_target(registry):
@@ -93,7 +65,7 @@ def test_versions_are_listed_newest_first_by_target(registry):
 
 def test_a_loaded_champion_gives_equal_probabilities_bit_for_bit(registry):
     model, examples = trained("still_open")
-    add(registry)
+    serve(registry)
     loaded, _ = champion(registry, "still_open")
     np.testing.assert_array_equal(
         loaded.probability(examples.matrix), model.probability(examples.matrix)
@@ -124,9 +96,91 @@ def test_a_version_keeps_what_its_run_recorded(registry, tmp_path):
 def test_nothing_in_the_registry_is_a_pickle(registry, empty_registry):
     add(registry)
     files = [path for path in (empty_registry / "artifacts").rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} <= {".txt", ".json", ".png"}
+    assert {path.suffix for path in files} <= {
+        *(".txt", ".json", ".png", ".py", ".yaml", ".md", ".html", "")
+    }
+    assert {path.name for path in files if not path.suffix} == {"MLmodel"}
     assert "model.json" in {path.name for path in files}
     assert not [path for path in files if path.read_bytes()[:1] == b"\x80"]
+
+
+def test_a_version_that_was_kept_before_models_were_served_still_loads(registry, tmp_path):
+    model, examples = trained("still_open")
+    version = add(registry)
+    old = registry.client.create_run(registry.experiment_id).info.run_id
+    save_model(model, tmp_path / "plain" / "model")
+    registry.client.log_artifacts(old, str(tmp_path / "plain"))
+    loaded = load_version(registry, replace(version, run_id=old))
+    np.testing.assert_array_equal(
+        loaded.probability(examples.matrix), model.probability(examples.matrix)
+    )
+
+
+def test_a_version_is_found_by_its_number_and_by_its_alias(registry):
+    serve(registry)
+    add(registry, tags={"target": "still_open"})
+    assert find_version(registry, "still_open").version == "1"
+    second = find_version(registry, "still_open", "challenger")
+    assert second == find_version(registry, "still_open", "2")
+    assert second.tags == {"target": "still_open"}
+    with pytest.raises(NotFoundError, match=r"write_off has no version 'champion'; it has none"):
+        find_version(registry, "write_off")
+
+
+def test_a_run_records_the_models_fingerprint_and_its_libraries(registry):
+    version = add(registry, parameters={"log": "events.csv"})
+    recorded = record_of(registry, version)
+    assert recorded["log"] == "events.csv"
+    assert recorded["model_fingerprint"] == fingerprint(trained("still_open")[0])
+    assert recorded["model_fingerprint"] == fingerprint(load_version(registry, version))
+    assert "lightgbm==" in recorded["libraries"]
+
+
+def test_the_card_is_written_for_the_number_given_and_kept_with_the_version(registry, tmp_path):
+    add(registry)
+
+    def card(version, record):
+        return {"card.md": f"version {version.version} of {record['log']}"}
+
+    version = add(registry, parameters={"log": "events.csv"}, card=card)
+    kept = registry.client.download_artifacts(version.run_id, "card.md", str(tmp_path))
+    assert Path(kept).read_text(encoding="utf-8") == "version 2 of events.csv"
+
+
+def test_a_card_that_fails_leaves_the_aliases_as_they_were(registry):
+    add(registry)
+
+    def card(version, record):
+        raise RuntimeError("no card")
+
+    with pytest.raises(RuntimeError, match="no card"):
+        add(registry, card=card)
+    assert find_version(registry, "still_open", "challenger").version == "1"
+
+
+def test_a_version_without_test_or_figures_says_so(registry, tmp_path):
+    bare = add(registry)
+    assert not has_report(registry, bare)
+    assert fetch_figures(registry, bare, tmp_path) is None
+    (tmp_path / "drawn").mkdir()
+    (tmp_path / "drawn" / "recall.png").write_bytes(b"png")
+    files = {"report.json": "{}"}
+    whole = add(registry, files=files, figures=tmp_path / "drawn")
+    assert has_report(registry, whole)
+    found = fetch_figures(registry, whole, tmp_path)
+    assert [path.name for path in found.iterdir()] == ["recall.png"]
+
+
+def test_decisions_about_a_version_are_those_and_no_others(registry):
+    first, second = serve(registry), serve(registry)
+    roll_back(registry, "still_open", "worse on Mondays")
+    serve(registry, "write_off")
+    for version in (first, second):
+        (found,) = decisions_about(registry, version)
+        assert found["decision"] == "rolled back"
+        assert found["reason"] == "worse on Mondays"
+        assert len(found["when"]) == len("2024-01-31 10:00")
+    assert decisions_about(registry, add(registry)) == []
 
 
 def test_without_a_champion_one_is_told_to_train(registry):
@@ -134,14 +188,6 @@ def test_without_a_champion_one_is_told_to_train(registry):
         champion(registry, "write_off")
     assert champions(registry) == {}
     assert versions(registry) == []
-
-
-def test_a_version_that_does_not_exist_cannot_be_promoted(registry):
-    with pytest.raises(NotFoundError, match=r"still_open has no version 1; it has none"):
-        promote(registry, "still_open", "1", "")
-    add(registry)
-    with pytest.raises(NotFoundError, match=r"still_open has no version 7; it has \['1'\]"):
-        promote(registry, "still_open", "7", "")
 
 
 def test_a_training_that_fails_leaves_the_champion_and_a_failed_run(registry, tmp_path):
@@ -154,7 +200,7 @@ def test_a_training_that_fails_leaves_the_champion_and_a_failed_run(registry, tm
 
 
 def test_opening_again_finds_what_was_registered(registry, tmp_path):
-    add(registry)
+    serve(registry)
     again = open_registry(f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "artifacts")
     assert again.experiment_id == registry.experiment_id
     assert champion(again, "still_open")[1].version == "1"

@@ -165,6 +165,25 @@ def score(run: Run, policy: Policy, scored: dict[str, Any]) -> None:
     )
 
 
+def payment(policy: Policy, scored: dict[str, Any]) -> None:
+    """When payment is expected, and how likely it is on time, late and very late."""
+    if missing(scored["model_payment_curve"]):
+        return
+    expected, first, last = (
+        scored[name] for name in ("expected_payment_date", "payment_from", "payment_to")
+    )
+    when = "later than 180 days from now" if missing(expected) else f"by {day(expected)}"
+    until = "later than 180 days" if missing(last) else day(last)
+    said = [f"**Payment expected {when}**", f"8 in 10 from {day(first)} to {until}"]
+    if not missing(scored["p_on_time"]):
+        said.append(
+            f"on time {share(scored['p_on_time'])}, late {share(scored['p_paid_late'])}, very late "
+            f"(over {policy.very_late_after_days} days) {share(scored['p_very_late'])}"
+        )
+    said.append(f"payment curve model {plain(scored['model_payment_curve'])}")
+    st.markdown(" · ".join(said))
+
+
 def reasons(scored: dict[str, Any]) -> None:
     """Why the risk is what it is."""
     raising = [scored[name] for name in ("reason_1", "reason_2", "reason_3") if scored[name]]
@@ -281,6 +300,7 @@ def draw() -> None:
         return
     header(run, scored)
     score(run, policy, scored)
+    payment(policy, scored)
     reasons(scored)
     st.divider()
     story = None

@@ -38,6 +38,7 @@ SHOWN = (
     "expected_loss",
     "cost_of_delay",
     "due_date",
+    "expected_payment_date",
     "collections_status",
     "dunning_level",
     "last_contact_at",
