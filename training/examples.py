@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from eventlog.known import Codes, Ints
 from eventlog.ledger import keep_ledger
-from eventlog.log import EventLog
+from eventlog.log import EventLog, timestamp
 from eventlog.policy import Policy
 from eventlog.rates import Rates
 from features.attributes import Encoding, count_stated, encoding_of
@@ -197,6 +197,8 @@ class InMemory:
             "log_fingerprint": self.log.fingerprint,
             "log_events": len(self.log),
             "log_invoices": self.log.n_invoices,
+            "log_first_event": timestamp(int(self.log.event_time.min())).isoformat(),
+            "log_last_event": timestamp(int(self.log.event_time.max())).isoformat(),
         }
 
 

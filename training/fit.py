@@ -202,9 +202,8 @@ def fit_examples(
     with_line = whole is None and not set(ordered) & {HORIZON, THEN}
     ahead = _forward_fits(examples, sets, changes, recipe, ordered if with_line else None)
     share = choose_share(ahead.trees, ahead.line, ahead.y, ahead.stretch, shift)
-    margins = (1 - share) * (ahead.trees + shift) + share * ahead.line
-    chosen = choose_calibrator(margins, ahead.y, ahead.stretch)
-    calibrator = replace(chosen, shift=(1 - share) * shift)
+    margins = (1 - share) * ahead.trees + share * ahead.line + shift
+    calibrator = replace(choose_calibrator(margins, ahead.y, ahead.stretch), shift=shift)
     rounds = ahead.rounds
     progress("final fit")
     weight = recipe.weight(matrix.snapshots.cutoff)
@@ -235,7 +234,7 @@ def fit_examples(
         encoding=encoding,
         usual=usual_values(matrix),
         left_out=tuple(recipe.left_out),
-        line=fit_line(matrix, y, weight, without=ordered) if share else None,
+        line=fit_line(matrix, y, _weight(recipe, examples), without=ordered) if share else None,
         line_share=share,
         facts={
             "policy": policy.as_dict(),
@@ -244,6 +243,8 @@ def fit_examples(
             "n_train": n_rows,
             "positives": positives,
             "prevalence": positives / n_rows,
+            "n_credited": examples.n_credited,
+            "n_window_unfinished": examples.n_unknown,
             "rounds": rounds,
             "seeds": recipe.seeds,
             "attributes_only": list(recipe.only),
@@ -298,7 +299,7 @@ def _forward_fits(
         best.append(rounds)
         trees.append(margin)
         if line_without is not None:
-            weight = recipe.weight(cutoff[before])
+            weight = _weight(recipe, examples)[before]
             line = fit_line(matrix.take(before), y[before], weight, without=line_without)
             margin = line.margin(matrix.take(after))
         lines.append(margin)
@@ -343,6 +344,13 @@ def _stop_early(
     )
     rounds = int(booster.best_iteration)
     return rounds, np.asarray(booster.predict(later, raw_score=True, num_iteration=rounds))
+
+
+def _weight(recipe: Recipe, examples: Examples) -> NDArray[np.float64]:
+    """How much each row counts for a line, which LightGBM weighs by its own parameter."""
+    of_kind = np.where(examples.y > 0, recipe.parameters.get("scale_pos_weight", 1.0), 1.0)
+    of_age = recipe.weight(examples.matrix.snapshots.cutoff)
+    return of_kind if of_age is None else of_kind * of_age
 
 
 def _pairs(origins: NDArray[np.int64]) -> Iterable[tuple[int, int]]:

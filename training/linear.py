@@ -106,7 +106,7 @@ def choose_share(
     stretch : ndarray of int64, shape (n,)
         Which stretch of time each row belongs to; all count alike.
     shift : float
-        Added to the trees' margin, see `training.calibration.Calibrator`.
+        Added to the margin, see `training.calibration.Calibrator`.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def choose_share(
         return 0.0
 
     def loss(share: float) -> float:
-        margin = (1 - share) * (trees + shift) + share * line
+        margin = (1 - share) * trees + share * line + shift
         each = np.logaddexp(0.0, margin) - y * margin
         return float(np.mean([each[stretch == moment].mean() for moment in np.unique(stretch)]))
 
@@ -172,7 +172,7 @@ def fit_line(
         numbers[name] = [median, mean, scale if scale >= 1e-9 else 1.0, share, spread or 1.0]
         parts.append((filled - mean) / numbers[name][2])
         parts.append((missing - share) / numbers[name][4])
-    model = LogisticRegression(C=STRENGTH, max_iter=MOST_ITERATIONS)
+    model = LogisticRegression(C=STRENGTH, solver="newton-cholesky", max_iter=MOST_ITERATIONS)
     model.fit(np.column_stack(parts), y, sample_weight=weight)
     slope = iter(model.coef_[0].tolist())
     kept_numbers, kept_levels = {}, {}

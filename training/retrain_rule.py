@@ -101,8 +101,8 @@ def judge_features(features: list[dict[str, Any]]) -> Ruling:
         "feature drift",
         bool(found),
         "alarm",
-        f"{len(found)} of {len(important)} features that hold {percent(IMPORTANT)} or more of the gain "
-        f"exceed their PSI threshold in {RUNNING} cohorts running"
+        f"{len(found)} of {len(important)} features that hold {percent(IMPORTANT)} or more of the "
+        f"gain exceed their PSI threshold in {RUNNING} cohorts running"
         + (f": {listed}." if found else "."),
         "Check the extract first: a column that is empty now, another unit, new levels. If it is "
         "right, the business has changed: train anew with `duecast train LOG`."
@@ -165,8 +165,8 @@ def judge_labels(trained_on: int, new: int) -> Ruling:
         "new labels",
         fired,
         "retraining worthwhile",
-        f"{new:,} labels have matured since training, {percent(share)} of the {trained_on:,} it was "
-        f"trained on; {percent(NEW_LABELS)} make retraining worthwhile.",
+        f"{new:,} labels have matured since training, {percent(share)} of the {trained_on:,} it "
+        f"was trained on; {percent(NEW_LABELS)} make retraining worthwhile.",
         "Train anew with `duecast train LOG` when convenient; nothing is wrong." if fired else "",
     )
 

@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from features.matrix import build_matrix
 from features.snapshots import Rhythm, take_snapshots
 from training.appointments import appoint, holder, record
 from training.backtest import Backtest, run_backtest
+from training.card import card_texts
 from training.curve import TARGET as CURVE
 from training.curve import fit_curve, in_memory
 from training.curve_backtest import HORIZONS, CurveBacktest, run_curve_backtest
@@ -298,6 +300,7 @@ def _register(
         "attributes": model.encoding.attributes,
         "attributes_left_out": model.encoding.left_out,
         "leakage_override": override,
+        "untested": trained.untested,
     }
     tags = {"target": model.target, "log_fingerprint": known.facts()["log_fingerprint"]}
     files: dict[str, str] = {}
@@ -317,6 +320,8 @@ def _register(
                 metrics |= _numbers(f"test.{days}_days", found)
             files["report.json"] = json.dumps(report, indent=1, default=str)
             trained.draw(Path(folder))
+        figures = Path(folder) if report is not None else None
+        written = json.loads(files["report.json"]) if report is not None else None
         return register(
             registry,
             model,
@@ -324,7 +329,8 @@ def _register(
             metrics=metrics,
             tags=tags,
             files=files,
-            figures=Path(folder) if report is not None else None,
+            figures=figures,
+            card=partial(card_texts, model, report=written, figures=figures),
         )
 
 

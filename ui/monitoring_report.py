@@ -150,8 +150,8 @@ def _print_features(out: Console, report: dict[str, Any]) -> None:
     matter = [f for f in report["features"] if f["importance"] >= IMPORTANT]
     shown = [f for f in matter if f["drifts"] or _latest(f)["psi"] > WATCH]
     table = _table(
-        f"Features with {as_percent(IMPORTANT)} or more of the gain and a PSI above {WATCH} in the latest "
-        f"cohort: {len(shown)} of {len(matter)}",
+        f"Features with {as_percent(IMPORTANT)} or more of the gain and a PSI above {WATCH} in the "
+        f"latest cohort: {len(shown)} of {len(matter)}",
         "feature",
         "unit",
         "gain",

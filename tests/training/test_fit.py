@@ -82,7 +82,7 @@ def test_inner_fits_learn_from_labels_known_before_they_look_forward(monkeypatch
         return 50, np.zeros(int(valid.sum()))
 
     monkeypatch.setattr(fit, "_stop_early", watched)
-    fit._forward_fits(examples, (), {}, RECIPE)
+    fit._forward_fits(examples, (), {}, RECIPE, None)
     assert len(seen) == RECIPE.inner_folds
     assert all(known < later.min() for known, later in seen)
     assert seen[0][1].max() < seen[1][1].min()
@@ -124,9 +124,9 @@ def test_progress_tells_the_stages_in_order():
 def test_a_rhythm_not_stated_turns_monthly_when_weekly_is_too_much(monkeypatch):
     recipe = replace(RECIPE, rhythm=None)
     known = InMemory(company_log()).before(TRAIN_UNTIL)
-    assert fit._in_rhythm(known, recipe, TRAIN_UNTIL, POLICY).rhythm == "weekly"
+    assert fit.in_rhythm(known, recipe, TRAIN_UNTIL, POLICY).rhythm == "weekly"
     monkeypatch.setattr(fit, "MOST_ROWS", 1000)
-    assert fit._in_rhythm(known, recipe, TRAIN_UNTIL, POLICY).rhythm == "monthly"
+    assert fit.in_rhythm(known, recipe, TRAIN_UNTIL, POLICY).rhythm == "monthly"
 
 
 # The model itself.
@@ -139,7 +139,9 @@ def test_margins_are_averaged_over_the_boosters_and_calibrated():
     other = fit_booster(
         matrix.values, y, matrix.snapshots.invoice, matrix.columns, (), 20, seed=1, threads=1
     )
-    both = replace(one, boosters=(*one.boosters, other), calibrator=Calibrator(-1.0, 0.5))
+    both = replace(
+        one, boosters=(*one.boosters, other), calibrator=Calibrator(-1.0, 0.5), line=None
+    )
     parts = [b.predict(rows.values, raw_score=True) for b in both.boosters]
     np.testing.assert_allclose(both.margin(rows), np.mean(parts, axis=0))
     stretched = -1 + 0.5 * (np.mean(parts, axis=0) + 1)
