@@ -9,8 +9,7 @@ ROC AUC for each prefix length, overall their mean weighted by the number of pre
 LightGBM and, if it is installed, XGBoost, each in several settings of which inner origins of the
 training part choose one, on the protocol's columns and with last state, payments and balance
 besides ("plus"; settings chosen on the former), over several seeds. Four settings, both libraries
-with trees grown leaf by leaf or by depth, also without `open_cases`: what parts them is that column.
-Takes about ten minutes on a free core.
+with trees grown leaf by leaf or by depth, also without `open_cases`, say what parts them.
 
     python -m benchmarks.fines_outcome traffic_fines_events.parquet
     python -m benchmarks.fines_outcome whole_log.parquet --started-before all
