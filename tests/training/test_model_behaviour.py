@@ -1,22 +1,28 @@
 """What a trained model must do, whatever its numbers are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from eventlog.ledger import keep_ledger
 from eventlog.log import EventLog, micros
+from eventlog.policy import Policy
 from eventlog.reader import log_from_frame
 from features.matrix import Matrix, build_matrix
 from features.snapshots import at_cutoffs
 from tests.training.company import (
     POLICY,
+    RECIPE,
+    TRAIN_UNTIL,
     backtested,
     company_frame,
     company_log,
     company_rates,
     trained,
 )
+from training.fit import fit_examples
 from training.labels import TARGETS, phase
 
 CUTOFF = micros("2022-07-01")
@@ -133,3 +139,35 @@ def test_a_probability_does_not_depend_on_which_others_are_scored(target):
     np.testing.assert_array_equal(
         model.probability(matrix.take(rows)), model.probability(matrix)[rows]
     )
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_one_more_broken_promise_never_lowers_a_probability(target):
+    _, matrix = looked_at(company_log())
+    model = trained(target)[0]
+    found = [model.probability(with_broken(matrix, n)) for n in range(6)]
+    assert (np.diff(found, axis=0) >= 0).all()
+
+
+def with_broken(matrix: Matrix, n: int) -> Matrix:
+    """The same rows, each with so many broken promises."""
+    values = matrix.values.copy()
+    values[:, matrix.columns.index("n_promises_broken")] = n
+    return replace(matrix, values=values)
+
+
+def test_without_the_policy_a_log_that_says_so_makes_broken_promises_lower_risk():
+    model, examples = trained("late_payment")
+    draw = np.random.default_rng(0)
+    broken = draw.poisson(np.where(examples.y > 0, 0.3, 3.0))
+    values = examples.matrix.values.copy()
+    values[:, examples.matrix.columns.index("n_promises_broken")] = broken
+    misled = replace(examples, matrix=replace(examples.matrix, values=values))
+
+    def steps(policy: Policy) -> np.ndarray:
+        fitted = fit_examples(misled, model.encoding, "late_payment", TRAIN_UNTIL, policy, RECIPE)
+        few = misled.matrix.take(np.arange(200))
+        return np.diff([fitted.probability(with_broken(few, n)) for n in range(6)], axis=0)
+
+    assert steps(POLICY.changed(never_lowers_risk=())).min() < -0.05
+    assert steps(POLICY).min() >= 0

@@ -167,9 +167,9 @@ def test_labels_that_were_not_known_at_the_origin_change_no_loss():
 
 
 def test_the_trees_of_early_stopping_are_those_of_training(monkeypatch):
+    model, examples = trained("still_open")
     monkeypatch.setattr(forward, "MOST_ROUNDS", 40)
     monkeypatch.setattr(fit, "MOST_ROUNDS", 40)
-    model, examples = trained("still_open")
     task = task_of(examples, model.encoding, "still_open", POLICY, RECIPE)
     (stretch, *_), changes = task.stretches, parameters_in(task, examples.matrix, RECIPE, 0)
     (early,), best = look_forward(candidate(task, RECIPE), [stretch])
