@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tests.training.company import trained
-from training.linear import choose_share, fit_line, line_from_dict
+from training.linear import SHARES, choose_share, fit_line, line_from_dict
 
 
 def line_and_matrix():
@@ -59,8 +59,17 @@ def test_a_line_that_errs_elsewhere_gets_a_share():
     assert choose_share(trees, line, Y, STRETCH) >= 0.3
 
 
-def test_a_line_of_noise_gets_none():
-    assert choose_share(TRUTH, RANDOM.normal(-1.5, 1, 8000), Y, STRETCH) == 0.0
+def test_a_line_that_says_the_opposite_gets_none():
+    assert choose_share(TRUTH, -TRUTH, Y, STRETCH) == 0.0
+
+
+def test_the_share_is_the_largest_that_costs_next_to_nothing():
+    line = np.full(8000, -1.5)
+    found = choose_share(TRUTH, line, Y, STRETCH)
+    losses = {s: np.logaddexp(0, m) - Y * m for s in SHARES for m in [TRUTH + s * (line - TRUTH)]}
+    means = {share: loss.mean() for share, loss in losses.items()}
+    assert 0 < found < max(SHARES)
+    assert means[found] <= 1.005 * min(means.values()) < means[round(found + 0.1, 1)]
 
 
 def test_without_a_stretch_to_judge_by_there_is_no_share():
