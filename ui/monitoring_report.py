@@ -178,7 +178,7 @@ def _print_features(out: Console, report: dict[str, Any]) -> None:
     others = [f["name"] for f in report["features"] if f["drifts"] and f not in matter]
     if others:
         out.print(
-            f"{len(others)} features with less gain exceed their threshold and count for nothing: "
+            f"Beyond their threshold, but with too little gain to count, {len(others)}: "
             f"{escape(', '.join(others[:MOST_FEATURES]))}{', …' * (len(others) > MOST_FEATURES)}"
         )
 
