@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import subprocess
 import sys
 import warnings
+import webbrowser
 from pathlib import Path
+from threading import Thread
+from time import monotonic, sleep
 from typing import Annotated
 
 import typer
@@ -89,12 +93,28 @@ def ui(
     page = Path(__file__).with_name("app.py")
     command = [sys.executable, "-m", "streamlit", "run", str(page), "--server.port", str(port)]
     command += ["--server.address", "127.0.0.1", "--browser.gatherUsageStats", "false"]
-    command += ["--server.headless", "false" if browser else "true"]
+    # Streamlit's own way to open a browser first asks for an email address.
+    command += ["--server.headless", "true", "--client.toolbarMode", "minimal"]
     out.print(f"duecast on http://127.0.0.1:{port} (stop with Ctrl+C)")
+    if browser:
+        Thread(target=_open_when_up, args=(port,), daemon=True).start()
     try:
         sys.exit(subprocess.run(command, check=False).returncode)
     except KeyboardInterrupt:
         sys.exit(0)
+
+
+def _open_when_up(port: int, patience: float = 60.0) -> None:
+    """Open the browser as soon as the pages answer."""
+    until = monotonic() + patience
+    while monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            sleep(0.3)
+        else:
+            webbrowser.open(f"http://127.0.0.1:{port}")
+            return
 
 
 @app.command()
