@@ -171,8 +171,9 @@ def skipped_targets(
     }
     if "write_off" in skipped:
         known = (
-            f"there is no champion for it ({common.n_written_off:,} write-offs with an amount are "
-            f"known at the cutoff; a model is trained from {FEWEST_CASES} labelled cases on)"
+            f"no model serves for it ({common.n_written_off:,} write-offs with an amount are known "
+            f"at the cutoff; {FEWEST_CASES} invoices with a label are needed to train one, and one "
+            "that waits as challenger serves after `duecast promote`)"
         )
         matrix = common.roll_rates
         skipped["write_off"] = (

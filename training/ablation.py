@@ -220,7 +220,7 @@ def gather_train(
     rhythm: Rhythm = recipe.rhythm or "weekly"
     encoding = known.encoding(recipe.only, recipe.without)
     found = known.examples(target, rhythm, None, train_until, encoding, policy, rates)
-    refuse_too_few(target, len(found.y), int(found.y.sum()))
+    refuse_too_few(target, len(found.y), found.cases)
     return found, encoding, recipe
 
 

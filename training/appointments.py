@@ -65,7 +65,7 @@ def roll_back(registry: Registry, target: str, reason: str) -> tuple[Version, Ve
         holder(registry, target, "champion"),
         holder(registry, target, "previous"),
     )
-    if replaced is None or restored is None:
+    if replaced is None or restored is None or restored.version == replaced.version:
         raise NotReadyError(
             f"No version of {target} served before the present champion, so there is nothing to go "
             "back to. `duecast models` lists the versions, `duecast promote` makes one serve."
@@ -83,8 +83,8 @@ def roll_back(registry: Registry, target: str, reason: str) -> tuple[Version, Ve
         },
     )
     client.set_model_version_tag(name, replaced.version, "rolled_back_because", reason)
-    client.delete_registered_model_alias(name, "previous")
     client.set_registered_model_alias(name, "champion", restored.version)
+    client.delete_registered_model_alias(name, "previous")
     return find_version(registry, target, restored.version), replaced
 
 

@@ -33,7 +33,7 @@ from features.matrix import Matrix, columns_of
 from features.partitions import PartitionedLog, gathered, matrix_of_part, peer_record_of
 from features.peers import PeerRecord
 from features.snapshots import Rhythm, Snapshots
-from training.examples import Examples, InMemory, Labelled, take_labelled
+from training.examples import Examples, Floats, InMemory, Labelled, cases_of, take_labelled
 from training.labels import Target
 from training.model import PARAMETERS, plain_names, smallest_leaf
 
@@ -83,11 +83,15 @@ class OnCluster:
     def count(self, rhythm: Rhythm, until: int, policy: Policy) -> int:  # noqa: D102
         return sum(self.log.gather(_n_snapshots, rhythm=rhythm, until=until, policy=policy))
 
-    def labelled_cutoffs(  # noqa: D102
+    def outcomes(  # noqa: D102
         self, target: Target, rhythm: Rhythm, until: int, policy: Policy
-    ) -> Ints:
-        asked: dict[str, Any] = {"target": target, "rhythm": rhythm, "since": None, "until": until}
-        return np.concatenate(self.log.gather(_labelled_cutoffs, policy=policy, **asked))
+    ) -> tuple[Ints, Floats, Ints]:
+        asked: dict[str, Any] = {"target": target, "rhythm": rhythm, "until": until}
+        found = self.log.gather(_outcomes, policy=policy, **asked)
+        cutoff, y, invoice = zip(*found, strict=True)
+        first = np.cumsum([0, *(part.max(initial=-1) + 1 for part in invoice[:-1])])
+        told_apart = [part + begin for part, begin in zip(invoice, first, strict=True)]
+        return np.concatenate(cutoff), np.concatenate(y), np.concatenate(told_apart)
 
     def examples(  # noqa: D102
         self,
@@ -143,6 +147,7 @@ class _Counted:
     n_rows: int
     n_positives: int
     n_invoices: int
+    cases: tuple[int, int]
     n_credited: int
     n_unknown: int
     cutoffs: Ints
@@ -154,6 +159,7 @@ def _counted(found: Labelled) -> _Counted:
         len(found.y),
         int(found.y.sum()),
         len(np.unique(snapshots.invoice)),
+        cases_of(found.y, snapshots.invoice),
         found.n_credited,
         found.n_unknown,
         np.unique(snapshots.cutoff),
@@ -164,8 +170,8 @@ def _n_snapshots(log: EventLog, rhythm: Rhythm, until: int, policy: Policy) -> i
     return InMemory(log).count(rhythm, until, policy)
 
 
-def _labelled_cutoffs(log: EventLog, **asked: Any) -> Ints:
-    return take_labelled(log, **asked).snapshots.cutoff
+def _outcomes(log: EventLog, **asked: Any) -> tuple[Ints, Floats, Ints]:
+    return InMemory(log).outcomes(**asked)
 
 
 def _rows_of(
@@ -237,6 +243,11 @@ class RowsOnCluster:
     @property
     def n_positives(self) -> int:  # noqa: D102
         return sum(part.n_positives for part in self.counted)
+
+    @property
+    def cases(self) -> tuple[int, int]:  # noqa: D102
+        positive, negative = zip(*(part.cases for part in self.counted), strict=True)
+        return sum(positive), sum(negative)
 
     @property
     def customers(self) -> Codes:  # noqa: D102

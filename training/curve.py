@@ -199,7 +199,7 @@ def fit_curve(
     progress("features")
     rhythm: Rhythm = recipe.rhythm or "weekly"
     examples = curve_examples(known.log, rhythm, None, train_until, encoding, policy, rates)
-    refuse_too_few(TARGET, len(examples.y), int(examples.y.sum()))
+    refuse_too_few(TARGET, len(examples.y), examples.cases)
     model = fit_examples(examples, encoding, TARGET, train_until, policy, recipe, progress)
     return model, examples
 
@@ -326,12 +326,13 @@ def buckets(curves: Curves, late: Floats, very_late: Floats) -> Floats:
     Returns
     -------
     ndarray of float64, shape (n, 3)
-        Rows add up to 1; NaN without a due date. "Very late" holds what is never paid, too.
+        Rows add up to 1; NaN without a due date, and where a threshold lies beyond the curve's
+        end. "Very late" holds what is never paid, too.
     """
     on_time = 1.0 - curves.at(np.nan_to_num(late))
     upto_very = 1.0 - curves.at(np.nan_to_num(very_late))
     found = np.column_stack([on_time, upto_very - on_time, 1.0 - upto_very])
-    found[np.isnan(late) | np.isnan(very_late)] = np.nan
+    found[~((late <= curves.days[-1]) & (very_late <= curves.days[-1]))] = np.nan
     return found
 
 

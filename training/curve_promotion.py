@@ -16,7 +16,7 @@ from features.matrix import Matrix, build_matrix
 from features.snapshots import Rhythm, Snapshots, take_snapshots
 from training.curve import TARGET, Curves, curves_of, days_to_late, fit_curve, in_memory, unpaid
 from training.curve_backtest import HORIZONS, Asked, ask, life_table
-from training.examples import Source
+from training.examples import Source, cases_of
 from training.fit import Progress
 from training.gate import Finding, lint, too_good
 from training.model import RiskModel
@@ -28,6 +28,7 @@ from training.promotion import (
     Question,
     Window,
     judge,
+    latest_share,
     recipe_of,
     trained_until,
 )
@@ -116,7 +117,7 @@ def judge_curve(
     """The checks at each horizon that has cases enough of both outcomes; one at least has to."""
     checks: list[Check] = []
     for i, asked in enumerate(mine):
-        if min(asked.y.sum(), len(asked.y) - asked.y.sum()) < FEWEST_CASES:
+        if min(cases_of(asked.y, matrix.snapshots.invoice[asked.rows])) < FEWEST_CASES:
             continue
         question = Question(
             name=f"unpaid after {asked.days} days",
@@ -126,6 +127,7 @@ def judge_curve(
             rivals={"life_table": asked.rival},
             balance=asked.balance,
             group=asked.group,
+            invoice=matrix.snapshots.invoice[asked.rows],
             slices=slices_of(matrix.take(asked.rows), model.encoding, policy).labels,
             prevalence=asked.overall,
         )
@@ -139,17 +141,18 @@ def judge_curve(
 def _window(log: EventLog, ledger: Ledger, models: list[RiskModel], rhythm: Rhythm) -> Window:
     """Fresh snapshots whose longest horizon is over, else the latest quarter of these."""
     until = log.ends_at - HORIZONS[-1] * DAY + 1
-    cutoffs: Ints = take_snapshots(log, ledger, rhythm, None, until).cutoff
+    found = take_snapshots(log, ledger, rhythm, None, until)
+    cutoffs: Ints = found.cutoff
     if not len(cutoffs):
         raise NotReadyError(
             f"{TARGET}: no snapshot lies {HORIZONS[-1]} days before the log's end on "
             f"{timestamp(log.ends_at):%Y-%m-%d}. Bring a longer log."
         )
     fresh = max(trained_until(model) for model in models)
-    if (cutoffs >= fresh).sum() >= FEWEST_CASES / TEST_SHARE:
+    later = np.unique(found.invoice[cutoffs >= fresh])
+    if len(later) >= FEWEST_CASES / TEST_SHARE:
         return Window("as trained", fresh, until)
-    since = int(np.quantile(cutoffs, 1 - TEST_SHARE, method="lower"))
-    return Window("fitted again", since - since % DAY, until)
+    return Window("fitted again", latest_share(cutoffs), until)
 
 
 def lint_curve(

@@ -35,6 +35,10 @@ class Whole(Protocol):
         """Number of rows whose label is 1."""
 
     @property
+    def cases(self) -> tuple[int, int]:
+        """Number of invoices with a positive row, and with a negative one."""
+
+    @property
     def customers(self) -> Codes:
         """Customers that any row is of, sorted."""
 
@@ -95,6 +99,13 @@ class Examples:
     whole: Whole | None = None
 
     @property
+    def cases(self) -> tuple[int, int]:
+        """Number of invoices with a positive row, and with a negative one, of all rows."""
+        if self.whole is not None:
+            return self.whole.cases
+        return cases_of(self.y, self.matrix.snapshots.invoice)
+
+    @property
     def customers(self) -> Codes:
         """The customers of all rows."""
         return np.unique(self.customer) if self.whole is None else self.whole.customers
@@ -120,8 +131,10 @@ class Source(Protocol):
     def count(self, rhythm: Rhythm, until: int, policy: Policy) -> int:
         """Number of snapshots before a moment."""
 
-    def labelled_cutoffs(self, target: Target, rhythm: Rhythm, until: int, policy: Policy) -> Ints:
-        """Cutoffs before a moment of the snapshots that have a label."""
+    def outcomes(
+        self, target: Target, rhythm: Rhythm, until: int, policy: Policy
+    ) -> tuple[Ints, Floats, Ints]:
+        """Cutoff, label and invoice of the snapshots before a moment that have a label."""
 
     def examples(
         self,
@@ -163,11 +176,11 @@ class InMemory:
         ledger = keep_ledger(self.log, policy)
         return len(take_snapshots(self.log, ledger, rhythm, None, until))
 
-    def labelled_cutoffs(  # noqa: D102
+    def outcomes(  # noqa: D102
         self, target: Target, rhythm: Rhythm, until: int, policy: Policy
-    ) -> Ints:
+    ) -> tuple[Ints, Floats, Ints]:
         found = take_labelled(self.log, target, rhythm, None, until, policy)
-        return found.snapshots.cutoff
+        return found.snapshots.cutoff, found.y, found.snapshots.invoice.astype(np.int64)
 
     def examples(  # noqa: D102
         self,
@@ -200,6 +213,17 @@ class InMemory:
             "log_first_event": timestamp(int(self.log.event_time.min())).isoformat(),
             "log_last_event": timestamp(int(self.log.event_time.max())).isoformat(),
         }
+
+
+def cases_of(y: Floats, invoice: NDArray[np.integer[Any]]) -> tuple[int, int]:
+    """Number of invoices with a positive row, and with a negative one.
+
+    Parameters
+    ----------
+    y : ndarray of float64, shape (n_rows,)
+    invoice : ndarray of integers, shape (n_rows,)
+    """
+    return len(np.unique(invoice[y > 0])), len(np.unique(invoice[y == 0]))
 
 
 def source_of(log: EventLog | Source) -> Source:

@@ -6,7 +6,7 @@ been trained on what was not known then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,7 +39,7 @@ from training.splits import inner_origins
 
 Progress = Callable[[str], None]
 
-#: Fewest positives, and fewest negatives, that a model is trained on.
+#: Fewest invoices with a positive outcome, and with a negative one, that a model is trained on.
 FEWEST_CASES = 50
 FEWEST_ROUNDS, MOST_ROUNDS = 30, 1500
 #: Rounds where the log is too short, or the horizon too long, to look forward inside it; fewer
@@ -78,6 +78,8 @@ class Recipe:
         ``scale_pos_weight`` weighs the positives; the calibrator takes the weight back.
     half_life_days : float
         Age at which a row counts half as much as the latest; 0 lets all count alike.
+    tuned_until : str
+        Moment (ISO 8601, UTC) up to which the search that found it knew the log; "" without one.
     """
 
     rhythm: Rhythm | None = None
@@ -89,6 +91,7 @@ class Recipe:
     left_out: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     half_life_days: float = 0.0
+    tuned_until: str = ""
 
     def weight(self, cutoff: Ints) -> NDArray[np.float64] | None:
         """How much each row counts by its age, shape (n_rows,); None where all count alike."""
@@ -98,20 +101,27 @@ class Recipe:
         return found
 
 
-def refuse_too_few(target: str, n_rows: int, positives: int) -> None:
-    """Refuse a target with fewer than `FEWEST_CASES` cases of either kind.
+def refuse_too_few(target: str, n_rows: int, cases: tuple[int, int]) -> None:
+    """Refuse a target with fewer than `FEWEST_CASES` invoices of either outcome.
+
+    An invoice that is looked at every week is one case, however many rows it has.
+
+    Parameters
+    ----------
+    cases : tuple of int
+        Invoices with a positive and with a negative row, see `training.examples.cases_of`.
 
     Raises
     ------
     TooFewCasesError
         Saying how many there are and how many are needed.
     """
-    fewest = min(positives, n_rows - positives)
+    fewest = min(cases)
     if fewest < FEWEST_CASES:
-        kind = "positive" if positives <= n_rows - positives else "negative"
+        kind = "positive" if cases[0] <= cases[1] else "negative"
         raise TooFewCasesError(
-            f"{target} is skipped: {fewest:,} {kind} cases among {n_rows:,} labelled rows, "
-            f"{FEWEST_CASES} are needed."
+            f"{target} is skipped: {fewest:,} invoices with a {kind} outcome among {n_rows:,} "
+            f"labelled rows, {FEWEST_CASES} are needed."
         )
 
 
@@ -151,7 +161,7 @@ def fit_model(
     progress("features")
     rhythm: Rhythm = recipe.rhythm or "weekly"
     examples = known.examples(target, rhythm, None, train_until, encoding, policy, rates)
-    refuse_too_few(target, *_size(examples))
+    refuse_too_few(target, _size(examples)[0], examples.cases)
     return fit_examples(examples, encoding, target, train_until, policy, recipe, progress), examples
 
 
@@ -201,7 +211,8 @@ def fit_examples(
     ordered = tuple(name for name, sign in zip(matrix.columns, signs, strict=False) if sign)
     with_line = whole is None and not set(ordered) & {HORIZON, THEN}
     ahead = _forward_fits(examples, sets, changes, recipe, ordered if with_line else None)
-    share = choose_share(ahead.trees, ahead.line, ahead.y, ahead.stretch, shift)
+    judged = (ahead.trees, ahead.line, ahead.y, ahead.stretch, shift)
+    share = choose_share(*judged) if with_line else 0.0
     margins = (1 - share) * ahead.trees + share * ahead.line + shift
     calibrator = replace(choose_calibrator(margins, ahead.y, ahead.stretch), shift=shift)
     rounds = ahead.rounds
@@ -251,6 +262,7 @@ def fit_examples(
             "attributes_without": list(recipe.without),
             "parameters": dict(recipe.parameters),
             "half_life_days": recipe.half_life_days,
+            "tuned_until": recipe.tuned_until,
             "line_share": share,
             "calibration": calibrator.kind,
         },
@@ -289,34 +301,50 @@ def _forward_fits(
     matrix, y = examples.matrix, examples.y
     cutoff = matrix.snapshots.cutoff
     origins = inner_origins(cutoff, examples.window_end, recipe.inner_folds)
-    trees, lines, outcomes, stretches, best = [], [], [], [], []
-    for i, (origin, until) in enumerate(_pairs(origins)):
+    boosters, afters, lines = [], [], []
+    for origin, until in _pairs(origins):
         before = examples.window_end < origin
         after = (cutoff >= origin) & (cutoff < until)
         if min(_fewest(y[before]), _fewest(y[after])) < 10:
             continue
-        rounds, margin = _stop_early(examples, sets, changes, before, after, recipe)
-        best.append(rounds)
-        trees.append(margin)
+        boosters.append(_stop_early(examples, sets, changes, before, after, recipe))
+        afters.append(after)
         if line_without is not None:
             weight = _weight(recipe, examples)[before]
             line = fit_line(matrix.take(before), y[before], weight, without=line_without)
-            margin = line.margin(matrix.take(after))
-        lines.append(margin)
-        outcomes.append(y[after])
-        stretches.append(np.full(int(after.sum()), i, dtype=np.int64))
-    if not best:
+            lines.append(line.margin(matrix.take(after)))
+    if not boosters:
         rare = y == (1.0 if y.mean() <= 0.5 else 0.0)
         rounds = min(len(np.unique(matrix.snapshots.invoice[rare])), USUAL_ROUNDS)
         none = np.empty(0)
         return _Ahead(none, none, none, np.empty(0, dtype=np.int64), max(rounds, FEWEST_ROUNDS))
+    best = [int(booster.best_iteration) for booster in boosters]
+    trees = [
+        np.asarray(booster.predict(matrix.values[after], raw_score=True, num_iteration=rounds))
+        for booster, after, rounds in zip(boosters, afters, rounds_elsewhere(best), strict=True)
+    ]
     return _Ahead(
         np.concatenate(trees),
-        np.concatenate(lines),
-        np.concatenate(outcomes),
-        np.concatenate(stretches),
-        int(np.clip(np.median(best) * 1.1, FEWEST_ROUNDS, MOST_ROUNDS)),
+        np.concatenate(lines or trees),
+        np.concatenate([y[after] for after in afters]),
+        np.repeat(np.arange(len(afters)), [int(after.sum()) for after in afters]),
+        usual_rounds(best),
     )
+
+
+def usual_rounds(best: Sequence[int]) -> int:
+    """Trees for a fit to more rows than those were that so many served best."""
+    return int(np.clip(np.median(best) * 1.1, FEWEST_ROUNDS, MOST_ROUNDS))
+
+
+def rounds_elsewhere(best: Sequence[int]) -> list[int]:
+    """Trees for each stretch from what served the *others* best; a lone stretch keeps its own.
+
+    With those that served a stretch itself, trees look better there than they will.
+    """
+    if len(best) == 1:
+        return list(best)
+    return [usual_rounds([*best[:i], *best[i + 1 :]]) for i in range(len(best))]
 
 
 def _stop_early(
@@ -326,11 +354,10 @@ def _stop_early(
     train: NDArray[np.bool_],
     valid: NDArray[np.bool_],
     recipe: Recipe,
-) -> tuple[int, NDArray[np.float64]]:
-    """Rounds that serve the valid rows best, and their margins by that many."""
+) -> lgb.Booster:
+    """Grow trees until more do not serve the valid rows."""
     matrix, y = examples.matrix, examples.y
-    later = matrix.values[valid]
-    booster = fit_booster(
+    return fit_booster(
         matrix.values[train],
         y[train],
         matrix.snapshots.invoice[train],
@@ -340,10 +367,8 @@ def _stop_early(
         changes=changes,
         weight=recipe.weight(matrix.snapshots.cutoff[train]),
         threads=recipe.threads,
-        valid=(later, y[valid]),
+        valid=(matrix.values[valid], y[valid]),
     )
-    rounds = int(booster.best_iteration)
-    return rounds, np.asarray(booster.predict(later, raw_score=True, num_iteration=rounds))
 
 
 def _weight(recipe: Recipe, examples: Examples) -> NDArray[np.float64]:

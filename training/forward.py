@@ -23,7 +23,7 @@ from features.attributes import Encoding
 from features.matrix import Matrix
 from training.calibration import sigmoid
 from training.examples import Examples
-from training.fit import FEWEST_ROUNDS, MOST_ROUNDS, Recipe
+from training.fit import MOST_ROUNDS, Recipe, rounds_elsewhere
 from training.labels import Target
 from training.model import fit_booster, monotone_signs, parameters_of, split_as_sets
 from training.splits import inner_origins
@@ -159,14 +159,6 @@ def _log_odds(fitted: Candidate, stretch: Stretch, booster: lgb.Booster, rounds:
     return np.asarray(found) + fitted.shift
 
 
-def decided_elsewhere(best: Sequence[int]) -> list[int]:
-    """Trees for each stretch as `training.fit` decides them, from what served the others best."""
-    if len(best) == 1:
-        return list(best)
-    others = [np.median([*best[:i], *best[i + 1 :]]) for i in range(len(best))]
-    return [int(np.clip(rounds * 1.1, FEWEST_ROUNDS, MOST_ROUNDS)) for rounds in others]
-
-
 def look_forward(
     fitted: Candidate,
     stretches: Sequence[Stretch],
@@ -189,7 +181,7 @@ def look_forward(
         early.append(_log_odds(fitted, stretch, booster, rounds))
         if not goes_on(step, stretch_loss(fitted, stretch, early[-1])):
             return early, best
-    told = zip(stretches, boosters, decided_elsewhere(best), strict=True)
+    told = zip(stretches, boosters, rounds_elsewhere(best), strict=True)
     return [_log_odds(fitted, *of_stretch) for of_stretch in told], best
 
 

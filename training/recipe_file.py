@@ -53,7 +53,8 @@ class RecipeFile:
     half_life_days : float
         As in `training.fit.Recipe`.
     chosen : dict
-        How it was found, plain values: the study, the trials, the score beside the default's.
+        How it was found, plain values: the study, the trials, the score beside the default's;
+        ``known_until`` is the moment up to which the search knew the log.
     """
 
     target: str
@@ -69,6 +70,7 @@ class RecipeFile:
             "parameters": dict(self.parameters),
             "left_out": self.left_out,
             "half_life_days": self.half_life_days,
+            "tuned_until": str(self.chosen.get("known_until", "")),
         }
 
     def applied(self, recipe: Recipe, target: str) -> Recipe:

@@ -35,7 +35,16 @@ from training.gate import LeakageError, lint, refuse
 from training.labels import MODELS, QUESTION, Target
 from training.model import RiskModel
 from training.plots import draw_test
-from training.promotion import TEST_SHARE, Check, Decision, judge, question_of
+from training.promotion import (
+    Check,
+    Decision,
+    judge,
+    latest_share,
+    question_of,
+    tuned_until,
+    unseen_by_tuning,
+    untuned_share,
+)
 from training.registry import Registry, Version, find_version, register
 
 #: Rows that are searched for leaks before a payment curve is trained, at most.
@@ -160,7 +169,7 @@ def _train_target(
         model,
         "",
         tested.report,
-        tuple(judge(question_of(tested))),
+        (*unseen_by_tuning(model.facts, _since(tested.report)), *judge(question_of(tested))),
         lambda folder: draw_test(tested, folder),
     )
 
@@ -210,8 +219,7 @@ def _curve_test_since(cutoff: Ints, train_until: int) -> int:
     over = cutoff[cutoff + HORIZONS[-1] * DAY < train_until]
     if not len(over):
         return train_until
-    since = int(np.quantile(over, 1 - TEST_SHARE, method="lower"))
-    return since - since % DAY
+    return latest_share(over)
 
 
 def _first(trained: _Trained, version: str, train_until: int) -> Decision:
@@ -274,16 +282,19 @@ def _test(
         return None, f"no test before {timestamp(since):%Y-%m-%d}: {error}"
 
 
+def _since(report: dict[str, Any]) -> int:
+    return int(np.datetime64(report["train_until"], "us").astype(np.int64))
+
+
 def _test_since(
     known: Source, target: Target, train_until: int, policy: Policy, recipe: Recipe
 ) -> int | None:
     """Day from which on the latest `TEST_SHARE` of the labelled rows are seen."""
     rhythm: Rhythm = "posting" if recipe.rhythm == "posting" else "monthly"
-    cutoffs = known.labelled_cutoffs(target, rhythm, train_until, policy)
+    cutoffs, y, invoice = known.outcomes(target, rhythm, train_until, policy)
     if not len(cutoffs):
         return None
-    since = int(np.quantile(cutoffs, 1 - TEST_SHARE, method="lower"))
-    return since - since % DAY
+    return untuned_share(cutoffs, y, invoice, tuned_until({"tuned_until": recipe.tuned_until}))
 
 
 def _register(

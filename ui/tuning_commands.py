@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,7 +60,11 @@ def tune(
     log: LogArgument,
     train_until: Annotated[
         str | None,
-        typer.Option("--train-until", help="Use what was known before this date; default: all."),
+        typer.Option(
+            "--train-until",
+            help="Use what was known before this date; default: before the latest quarter of the "
+            "labelled rows, on which train and promote will test.",
+        ),
     ] = None,
     target: Annotated[TargetName, typer.Option("--target")] = TargetName.late_payment,
     minutes: Annotated[
@@ -145,9 +150,12 @@ def tune(
     )
     begun = time.monotonic()
     events = read(log, mapping, query, sheet, day_first=day_first, quiet=as_json)[0]
-    until = moment_of(train_until, "--train-until") if train_until else events.ends_at + 1
     with stages("Tuning", quiet=as_json) as say:
         say("features", 0.0)
+        if train_until:
+            until = moment_of(train_until, "--train-until")
+        else:
+            until = _before_the_test(events, target.value, recipe, decided)
         known = source_of(events).before(until)
         examples, encoding, recipe = gather_train(
             known, target.value, until, decided, rates_now(events, rates, decided), recipe
@@ -205,6 +213,8 @@ def tune(
             metrics={"best.log_loss": found.best.loss, "default.log_loss": found.default.loss},
             files={"recipe.json": as_text(found.recipe)},
         )
+    chosen = found.recipe.chosen | {"known_until": timestamp(until).isoformat()}
+    found = replace(found, recipe=replace(found.recipe, chosen=chosen))
     if out_path is not None:
         write_recipe(out_path, found.recipe)
     if as_json:
@@ -215,6 +225,17 @@ def tune(
         out.print(f"Written to {out_path}. Use it with `duecast train LOG --recipe {out_path}`.")
     else:
         out.print("Add `--minutes 0 --out recipe.json` to write it without searching on.")
+
+
+def _before_the_test(events: EventLog, target: Any, recipe: Any, policy: Any) -> int:
+    """Moment from which on train and promote test by default; the log's end without labels."""
+    from training.examples import source_of
+    from training.promotion import latest_share
+
+    rhythm: Any = "posting" if recipe.rhythm == "posting" else "monthly"
+    until = events.ends_at + 1
+    cutoffs, _, _ = source_of(events).outcomes(target, rhythm, until, policy)
+    return latest_share(cutoffs) if len(cutoffs) else until
 
 
 @commands.command()

@@ -23,7 +23,7 @@ COMPANY = Company(
     months=24,
     share_late=0.3,
     share_very_late=0.15,
-    share_written_off=0.04,
+    share_written_off=0.06,
     regime_change_months=0,
 )
 POLICY = Policy(write_off_horizon_days=180)

@@ -20,12 +20,13 @@ from tests.training.company import (
     company_frame,
     company_log,
     company_rates,
+    curve_trained,
     trained,
 )
 from tests.training.tables import table
 from training import fit
 from training.calibration import Calibrator
-from training.examples import InMemory
+from training.examples import InMemory, cases_of
 from training.fit import TooFewCasesError, fit_examples, fit_model, refuse_too_few
 from training.labels import TARGETS
 from training.model import RiskModel, fit_booster, load_model, save_model, usual_values
@@ -74,12 +75,13 @@ def test_every_label_was_known_before_training(target):
 
 
 def test_inner_fits_learn_from_labels_known_before_they_look_forward(monkeypatch):
-    _, examples = trained("late_payment")
+    model, examples = trained("late_payment")
+    any_booster = model.boosters[0]
     seen = []
 
     def watched(examples, sets, changes, train, valid, recipe):
         seen.append((examples.window_end[train].max(), examples.matrix.snapshots.cutoff[valid]))
-        return 50, np.zeros(int(valid.sum()))
+        return any_booster
 
     monkeypatch.setattr(fit, "_stop_early", watched)
     fit._forward_fits(examples, (), {}, RECIPE, None)
@@ -99,17 +101,41 @@ def test_a_log_too_short_to_look_forward_gets_the_usual_rounds_and_no_calibrator
 def test_too_few_cases_are_refused_with_how_many_are_needed():
     with pytest.raises(
         TooFewCasesError,
-        match=r"late_payment is skipped: 49 positive cases among 109 labelled rows, 50 are needed",
+        match=r"late_payment is skipped: 49 invoices with a positive outcome among 109 labelled "
+        r"rows, 50 are needed",
     ):
-        refuse_too_few("late_payment", 109, 49)
-    with pytest.raises(TooFewCasesError, match=r"49 negative cases"):
-        refuse_too_few("late_payment", 109, 60)
-    refuse_too_few("late_payment", 100, 50)
+        refuse_too_few("late_payment", 109, (49, 60))
+    with pytest.raises(TooFewCasesError, match=r"49 invoices with a negative outcome"):
+        refuse_too_few("late_payment", 109, (60, 49))
+    refuse_too_few("late_payment", 100, (50, 50))
+
+
+def test_an_invoice_that_is_seen_every_week_is_one_case():
+    y = np.array([1.0, 1.0, 1.0, 0.0, 0.0])
+    assert cases_of(y, np.array([7, 7, 7, 8, 9])) == (1, 2)
+    assert cases_of(y, np.array([7, 7, 8, 8, 9])) == (2, 2)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_line_has_a_share_only_where_stretches_of_time_have_judged_it(target):
+    model, examples = trained(target)
+    unjudged = replace(examples, window_end=np.full(len(examples.y), TRAIN_UNTIL - 1))
+    found = fit_examples(unjudged, model.encoding, target, TRAIN_UNTIL, POLICY, RECIPE)
+    assert found.line is None
+    assert found.line_share == 0.0
+
+
+def test_a_payment_curve_has_no_line():
+    model, _ = curve_trained()
+    assert model.line is None
+    assert model.line_share == 0.0
 
 
 def test_a_log_without_labels_is_refused():
     log = make_log(happened("A", "post", "2024-01-01", amount=10.0, due="2024-02-01"))
-    with pytest.raises(TooFewCasesError, match=r"0 positive cases among 0 labelled rows"):
+    with pytest.raises(
+        TooFewCasesError, match=r"0 invoices with a positive .* among 0 labelled rows"
+    ):
         fit_model(log, "late_payment", micros("2024-01-20"), Policy(), company_rates(), RECIPE)
 
 

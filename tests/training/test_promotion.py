@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from eventlog.errors import NotReadyError
-from eventlog.log import micros
+from eventlog.log import DAY, micros
 from eventlog.reader import log_from_frame
 from tests.training.company import (
     POLICY,
@@ -30,6 +30,8 @@ from training.promotion import (
     judge,
     recipe_of,
     trained_until,
+    unseen_by_tuning,
+    untuned_share,
 )
 
 N = 6000
@@ -49,6 +51,7 @@ def question(p, champion=None, rivals=None, slices=None):
         rivals=rivals or {"prevalence": np.full(N, Y.mean())},
         balance=np.random.default_rng(1).lognormal(5, 1, N),
         group=(np.arange(N) // 10).astype(np.int32),
+        invoice=np.arange(N, dtype=np.int32),
         slices=slices or {},
         prevalence=float(Y.mean()),
     )
@@ -62,8 +65,26 @@ def test_a_better_challenger_is_accepted():
     assert not failed(question(TRUE, champion=NOISY))
 
 
-def test_an_equally_good_challenger_is_accepted():
-    assert not failed(question(TRUE, champion=TRUE))
+def blurred(noise: float, seed: int) -> np.ndarray:
+    """Calibrated probabilities of a model that sees the truth through noise."""
+    seen = MARGIN + np.random.default_rng(seed).normal(0, noise, N)
+    keeps = 1.5**2 / (1.5**2 + noise**2)
+    return 1 / (1 + np.exp(-(-2.0 + keeps * (seen + 2.0))))
+
+
+def refused_for_recall(challenger: float, champion: float) -> int:
+    """In how many of twenty comparisons the challenger is said to lose balance recall."""
+    pairs = [(blurred(challenger, i), blurred(champion, 100 + i)) for i in range(20)]
+    return sum("balance recall" in failed(question(p, champion=q)) for p, q in pairs)
+
+
+def test_an_equally_good_challenger_is_hardly_ever_refused_for_its_recall():
+    assert refused_for_recall(0.4, 0.4) <= 2
+
+
+def test_a_better_challenger_is_not_and_a_worse_one_mostly_is():
+    assert refused_for_recall(0.2, 0.5) == 0
+    assert refused_for_recall(1.2, 0.3) >= 14
 
 
 def test_a_worse_challenger_is_refused_for_its_recall_and_its_probabilities():
@@ -101,7 +122,30 @@ def test_few_cases_are_no_ground_for_a_promotion():
     few = replace(question(TRUE), y=np.where(np.arange(N) < 29, 1.0, 0.0))
     (check,) = judge(few)
     assert not check.passed
-    assert "29 positive cases in 6,000 rows, 30 are needed" in check.said
+    assert "29 invoices with a positive outcome in 6,000 rows, 30 are needed" in check.said
+
+
+def test_one_invoice_seen_a_thousand_times_is_one_case():
+    often = replace(question(TRUE), invoice=(np.arange(N) // 1000).astype(np.int32))
+    (check,) = judge(often)
+    assert not check.passed
+
+
+def test_a_recipe_tuned_on_the_rows_it_is_judged_on_is_refused():
+    facts = {"tuned_until": "2022-05-01T00:00:00+00:00"}
+    (check,) = unseen_by_tuning(facts, micros("2022-04-01"))
+    assert not check.passed
+    assert "up to 2022-05-01 in view" in check.said
+    assert not unseen_by_tuning(facts, micros("2022-05-01"))
+    assert not unseen_by_tuning({"tuned_until": ""}, 0)
+
+
+def test_where_a_search_has_seen_the_latest_quarter_the_test_begins_after_it():
+    cutoff = np.arange(1000, dtype=np.int64) * DAY
+    y, invoice = np.tile([0.0, 1.0], 500), np.arange(1000, dtype=np.int64)
+    assert untuned_share(cutoff, y, invoice, 0) == 749 * DAY
+    assert untuned_share(cutoff, y, invoice, 900 * DAY) == 900 * DAY
+    assert untuned_share(cutoff, y, invoice, 990 * DAY) == 749 * DAY
 
 
 def test_right_probabilities_stay_below_the_calibration_noise_19_times_in_20():
@@ -118,6 +162,7 @@ def test_right_probabilities_stay_below_the_calibration_noise_19_times_in_20():
             rivals={},
             balance=np.ones(500),
             group=np.arange(500, dtype=np.int32),
+            invoice=np.arange(500, dtype=np.int32),
         )
         (check,) = [c for c in judge(asked, repeats=2) if c.name == "calibration"]
         passed += check.passed

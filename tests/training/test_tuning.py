@@ -24,9 +24,9 @@ from training.forward import (
     Stretch,
     Task,
     candidate,
-    decided_elsewhere,
     look_forward,
     parameters_in,
+    rounds_elsewhere,
     stretches_of,
 )
 from training.labels import TARGETS
@@ -179,10 +179,10 @@ def test_the_trees_of_early_stopping_are_those_of_training(monkeypatch):
 
 
 def test_a_stretch_is_predicted_with_the_trees_that_the_others_ask_for(monkeypatch):
-    assert decided_elsewhere([100, 200, 600]) == [440, 385, 165]
-    assert decided_elsewhere([40]) == [40]
-    assert decided_elsewhere([4, 5000]) == [fit.MOST_ROUNDS, fit.FEWEST_ROUNDS]
-    monkeypatch.setattr(forward, "decided_elsewhere", lambda best: [300] * len(best))
+    assert rounds_elsewhere([100, 200, 600]) == [440, 385, 165]
+    assert rounds_elsewhere([40]) == [40]
+    assert rounds_elsewhere([4, 5000]) == [fit.MOST_ROUNDS, fit.FEWEST_ROUNDS]
+    monkeypatch.setattr(forward, "rounds_elsewhere", lambda best: [300] * len(best))
     task = small_task()
     ready = candidate(task, task.recipe)
     (_, last), best = look_forward(ready, task.stretches)
