@@ -93,8 +93,8 @@ def test_the_run_says_that_roll_rates_stand_in_and_why():
     assert list(skipped) == ["still_open", "write_off"]
     said = skipped["write_off"]
     assert said.startswith("write_off: from roll rates of the 15 months before the cutoff, within")
-    assert "within 180 days, because there is no champion for it (" in said
-    assert "write-offs with an amount are known at the cutoff; a model is trained from 50" in said
+    assert "within 180 days, because no model serves for it (" in said
+    assert "write-offs with an amount are known at the cutoff; 50 invoices" in said
     log = company_log()
     lost = log.activity == log.activities.index("Invoice Written Off")
     assert f"({(lost & (log.known_at <= CUTOFF)).sum()} write-offs" in said
@@ -134,9 +134,10 @@ def test_before_anything_was_written_off_nothing_stands_in_and_the_run_says_so()
     assert found.worklist["expected_loss"].isna().all()
     assert found.worklist["model_write_off"].isna().all()
     assert found.skipped["write_off"] == (
-        "write_off is not scored: there is no champion for it (0 write-offs with an amount "
-        "are known at the cutoff; a model is trained from 50 labelled cases on), and no open "
-        "balance was written off in the 36 months before the cutoff."
+        "write_off is not scored: no model serves for it (0 write-offs with an amount are known "
+        "at the cutoff; 50 invoices with a label are needed to train one, and one that waits as "
+        "challenger serves after `duecast promote`), and no open balance was written off in the 36 "
+        "months before the cutoff."
     )
 
 

@@ -189,7 +189,7 @@ def test_a_test_cannot_begin_before_training_ends():
 
 
 def test_every_figure_is_drawn(tmp_path):
-    drawn = draw_test(backtested("write_off"), tmp_path)
+    drawn = draw_test(backtested("late_payment"), tmp_path)
     names = {path.name for path in drawn}
     assert names >= {
         *("reliability.png", "recall.png", "importance.png", "capacity.png", "differences.png"),

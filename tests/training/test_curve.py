@@ -111,13 +111,26 @@ def asked():
     return snapshots, build_matrix(log, snapshots, model.encoding, POLICY, company_rates())
 
 
-def test_no_curve_rises_in_a_hundred_thousand_random_pairs():
+@pytest.mark.parametrize("seed", range(10))
+def test_no_curve_rises_in_a_million_random_pairs(seed):
     model, _ = curve_trained()
     _, matrix = asked()
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     some = matrix.take(random.integers(0, len(matrix.snapshots), 100_000))
     first, second = np.sort(random.uniform(0, 200, (2, 100_000)), axis=0)
     assert (unpaid_at(model, some, second) <= unpaid_at(model, some, first)).all()
+
+
+def test_no_curve_as_read_for_the_worklist_rises():
+    curves = curves_of(curve_trained()[0], asked()[1])
+    assert (np.diff(curves.unpaid, axis=1) <= 0).all()
+
+
+def test_beyond_the_end_of_the_curve_there_are_no_buckets():
+    curves = Curves(np.array([0.0, 180.0]), np.array([[1.0, 0.4]] * 3))
+    found = buckets(curves, np.array([10.0, 175.0, 200.0]), np.array([35.0, 205.0, 225.0]))
+    assert np.isnan(found[1:]).all()
+    assert found[0].sum() == pytest.approx(1.0)
 
 
 def test_without_the_constraints_curves_do_rise():

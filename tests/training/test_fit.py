@@ -91,9 +91,9 @@ def test_inner_fits_learn_from_labels_known_before_they_look_forward(monkeypatch
 
 
 def test_a_log_too_short_to_look_forward_gets_the_usual_rounds_and_no_calibrator():
-    model, examples = trained("still_open")
+    model, examples = trained("late_payment")
     short = replace(examples, window_end=np.full(len(examples.y), TRAIN_UNTIL - 1))
-    found = fit_examples(short, model.encoding, "still_open", TRAIN_UNTIL, POLICY, RECIPE)
+    found = fit_examples(short, model.encoding, "late_payment", TRAIN_UNTIL, POLICY, RECIPE)
     assert found.facts["rounds"] == found.boosters[0].num_trees() == fit.USUAL_ROUNDS
     assert found.calibrator == Calibrator()
 

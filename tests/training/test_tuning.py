@@ -173,9 +173,10 @@ def test_the_trees_of_early_stopping_are_those_of_training(monkeypatch):
     task = task_of(examples, model.encoding, "still_open", POLICY, RECIPE)
     (stretch, *_), changes = task.stretches, parameters_in(task, examples.matrix, RECIPE, 0)
     (early,), best = look_forward(candidate(task, RECIPE), [stretch])
-    rounds, margin = fit._stop_early(examples, (), changes, stretch.before, stretch.after, RECIPE)
-    assert best == [rounds]
-    np.testing.assert_array_equal(early, margin)
+    booster = fit._stop_early(examples, (), changes, stretch.before, stretch.after, RECIPE)
+    assert best == [booster.best_iteration]
+    rows = examples.matrix.values[stretch.after]
+    np.testing.assert_array_equal(early, booster.predict(rows, raw_score=True))
 
 
 def test_a_stretch_is_predicted_with_the_trees_that_the_others_ask_for(monkeypatch):
@@ -218,6 +219,7 @@ def test_the_first_trial_is_the_default(quick, storage):
         "parameters": {},
         "left_out": (),
         "half_life_days": 0.0,
+        "tuned_until": "",
     }
 
 
