@@ -209,7 +209,7 @@ def fit_examples(
     shift = -float(np.log(changes.get("scale_pos_weight", 1.0)))
     signs = changes.get("monotone_constraints", ())
     ordered = tuple(name for name, sign in zip(matrix.columns, signs, strict=False) if sign)
-    with_line = whole is None and not set(ordered) & {HORIZON, THEN}
+    with_line = not set(ordered) & {HORIZON, THEN}
     ahead = _forward_fits(examples, sets, changes, recipe, ordered if with_line else None)
     judged = (ahead.trees, ahead.line, ahead.y, ahead.stretch, shift)
     share = choose_share(*judged) if with_line else 0.0
