@@ -40,6 +40,8 @@ from training.registry import Registry, Version, find_version, register
 
 #: Rows that are searched for leaks before a payment curve is trained, at most.
 LINTED_ROWS = 50_000
+#: Horizon at which a payment curve's figures stand beside those of the other models, in days.
+HEADLINE_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -316,8 +318,10 @@ def _register(
             metrics = _numbers("test", report.get("metrics", {}))
             for name, rival in report.get("baselines", {}).items():
                 metrics |= _numbers(name, rival)
-            for days, found in report.get("by_horizon", {}).items():
+            by_horizon = report.get("by_horizon", {})
+            for days, found in by_horizon.items():
                 metrics |= _numbers(f"test.{days}_days", found)
+            metrics |= _numbers("test", headline(by_horizon))
             files["report.json"] = json.dumps(report, indent=1, default=str)
             trained.draw(Path(folder))
         figures = Path(folder) if report is not None else None
@@ -332,6 +336,21 @@ def _register(
             figures=figures,
             card=partial(card_texts, model, report=written, figures=figures),
         )
+
+
+def headline(by_horizon: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A payment curve's figures at the tested horizon that is nearest to `HEADLINE_DAYS`.
+
+    Returns
+    -------
+    dict
+        That horizon's metrics and ``horizon_days``; empty where no horizon was tested.
+    """
+    tested = [days for days, found in by_horizon.items() if found.get("n")]
+    if not tested:
+        return {}
+    nearest = min(tested, key=lambda days: (abs(int(days) - HEADLINE_DAYS), int(days)))
+    return {**by_horizon[nearest], "horizon_days": int(nearest)}
 
 
 def _numbers(prefix: str, found: dict[str, Any]) -> dict[str, float]:
