@@ -32,6 +32,8 @@ from training.curve_promotion import judge_curve, lint_curve
 from training.examples import Source, source_of
 from training.fit import Progress, Recipe, TooFewCasesError, fit_model, in_rhythm
 from training.gate import LeakageError, lint, refuse
+from training.importance import FACT as IMPORTANCE
+from training.importance import with_importance
 from training.labels import MODELS, QUESTION, Target
 from training.model import RiskModel
 from training.plots import draw_test
@@ -155,6 +157,7 @@ def _train_target(
     model, examples = fit_model(known, asked, train_until, policy, rates, recipe, progress)
     seen = examples.matrix.without(model.left_out)
     refuse(target, lint(model.encoding, seen, examples.y, policy), override)
+    model = with_importance(model, examples.matrix)
     if tested is None:
         return _Trained(model, untested)
     progress("checks")
@@ -198,7 +201,8 @@ def _train_curve(
         )
     except (TooFewCasesError, DataError) as error:
         untested = f"no test before {timestamp(since):%Y-%m-%d}: {error}"
-    model, _ = fit_curve(known, train_until, policy, rates, recipe, progress)
+    model, examples = fit_curve(known, train_until, policy, rates, recipe, progress)
+    model = with_importance(model, examples.matrix)
     if tested is None:
         return _Trained(model, untested)
     progress("checks")
@@ -294,7 +298,9 @@ def _register(
     model, report = trained.model, trained.report
     facts = model.facts
     parameters = {f"policy.{name}": value for name, value in facts["policy"].items()}
-    parameters |= {name: value for name, value in facts.items() if name != "policy"}
+    parameters |= {
+        name: value for name, value in facts.items() if name not in ("policy", IMPORTANCE)
+    }
     parameters |= known.facts()
     parameters |= {
         "log": log_name,
