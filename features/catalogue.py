@@ -19,7 +19,7 @@ class Feature:
     Attributes
     ----------
     name : str
-    family : {'invoice', 'customer', 'peers', 'calendar', 'attribute'}
+    family : {'invoice', 'customer', 'peers', 'calendar', 'horizon', 'attribute'}
     unit : str
         ``share`` runs from 0 to 1; ``money`` is in the reporting currency.
     group : str
@@ -173,6 +173,12 @@ due_day_of_month | level | calendar | day of the month of the due date | 1 to 31
 due_days_to_month_end | days | calendar | days from due date to month end | 0 to 30.
 """
 
+#: Columns that are asked for beside the features: of the payment curve, which day it is about.
+_HORIZON = """
+horizon_days | days | horizon | days ahead | Days from the cutoff to the day that the payment curve is asked about.
+days_past_due_then | days | horizon | days past due then | Days past due on that day, negative before it; missing without a due date.
+"""
+
 FEATURES: tuple[Feature, ...] = tuple(
     _family("invoice", _INVOICE)
     + _family("customer", _CUSTOMER)
@@ -180,17 +186,18 @@ FEATURES: tuple[Feature, ...] = tuple(
     + _family("calendar", _CALENDAR)
 )
 FEATURE_NAMED = {feature.name: feature for feature in FEATURES}
+_HORIZON_NAMED = {feature.name: feature for feature in _family("horizon", _HORIZON)}
 
 
 def feature_of(name: str, kind: str = "number") -> Feature:
-    """The catalogue's entry, or one made for an additional attribute of the log.
+    """The catalogue's entry, a horizon's, or one made for an additional attribute of the log.
 
     Parameters
     ----------
     kind : {'number', 'time', 'level'}
         Kind of the additional attribute.
     """
-    known = FEATURE_NAMED.get(name)
+    known = FEATURE_NAMED.get(name) or _HORIZON_NAMED.get(name)
     if known:
         return known
     unit: Unit = {"time": "days", "level": "category"}.get(kind, "ratio")  # type: ignore[assignment]

@@ -58,7 +58,10 @@ CAPTIONS = {
     "differences": ("beside", "The model less each baseline, with 95 % intervals."),
     "capacity": ("capacity", "Balance reached, and cost, against the calls that a team makes."),
     "prefixes": ("where", "ROC AUC by the number of events seen and by the days since posting."),
-    "importance": ("features", "Importance: share of the trees' total gain, largest first."),
+    "importance": (
+        "features",
+        "Importance: the columns that matter most, first; the axis says how it is measured.",
+    ),
 }
 #: Pictures of groups of rows, and where pictures stand that are not known by name.
 _OF_GROUPS, _OTHERS = "reliability_by_", "good"
@@ -203,6 +206,7 @@ def card_markdown(
         "families": origin.families(model),
         "n_top": min(origin.TOP, len(model.columns)),
         "top": origin.top_features(model),
+        "importance_words": origin.importance_words(model),
         "barred": origin.barred(model),
         "made_words": origin.made_words(model),
         "parameters": origin.parameters(model),

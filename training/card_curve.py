@@ -85,11 +85,19 @@ def dates_words(report: Report) -> str:
     found = report["payment_date"]
     if not found.get("n"):
         return "No row of the test had 180 days to be paid in, so expected dates were not tested."
+    n = found["n"]
+    unbounded, unerring = (
+        f" (without the {percent(1 - found[key] / n)} {why})" if key in found else ""
+        for key, why in (
+            ("n_bounded", "whose interval has no end within them"),
+            ("n_with_error", "that have no expected date or no payment within them"),
+        )
+    )
     return (
-        f"Expected payment dates of {count(found['n'], 'rows')} with 180 days to be paid in: the "
-        f"{percent(found['interval'], 0)} interval held {percent(found['held_by_interval'])}; "
-        f"median error {number(found['median_absolute_error_days'], 1)} days, mean "
-        f"{number(found['mean_absolute_error_days'], 1)} days."
+        f"Expected payment dates of {count(n, 'rows')} with 180 days to be paid in: the "
+        f"{percent(found['interval'], 0)} interval held {percent(found['held_by_interval'])}"
+        f"{unbounded}; median error {number(found['median_absolute_error_days'], 1)} days, mean "
+        f"{number(found['mean_absolute_error_days'], 1)} days{unerring}."
     )
 
 

@@ -25,10 +25,10 @@ from training.card_words import (
     table,
     with_unit,
 )
+from training.importance import is_recorded, recorded_importance
 from training.model import RiskModel
-from training.plots import importance
 
-#: Columns listed by what the trees gained from them.
+#: Columns listed by their importance.
 TOP = 20
 #: Units of the policy's numbers; a number whose name ends in ``_days`` is one of days.
 _POLICY_UNIT = {
@@ -106,34 +106,53 @@ def features_words(model: RiskModel) -> str:
     """How many features, and which additional columns are among them."""
     additional = model.encoding.attributes
     named = ", ".join(code(name) for name in additional) or "none"
+    of_horizon = [name for name in model.columns if _feature(model, name).family == "horizon"]
+    asked = (
+        f" {count(len(of_horizon), 'columns')} more hold the horizon that is asked about: "
+        f"{', '.join(code(name) for name in of_horizon)}."
+        if of_horizon
+        else ""
+    )
     return (
-        f"{len(model.columns):,} columns, each as it was known at the cutoff; `duecast features` "
-        f"says what each means. Additional columns of the log in use: {named}."
+        f"{len(model.columns) - len(of_horizon):,} columns, each as it was known at the cutoff; "
+        f"`duecast features` says what each means.{asked} Additional columns of the log in use: "
+        f"{named}."
     )
 
 
 def families(model: RiskModel) -> str:
-    """Families of features with what the trees gained from them."""
-    gained = importance(model)
+    """Families of features with their importance."""
+    gained = recorded_importance(model)
     gained["family"] = [_feature(model, name).family for name in gained["feature"]]
     rows = []
     for family, part in gained.groupby("family", sort=False):
         first = [plain(_feature(model, name).said) for name in part["feature"].head(3)]
         share = number(100 * part["share"].sum(), 1)
         rows.append((str(family), number(len(part)), share, "; ".join(first)))
-    return table(("family", "columns", "share of gain (%)", "strongest three"), rows, right=(1, 2))
+    return table(("family", "columns", "importance (%)", "strongest three"), rows, right=(1, 2))
 
 
 def top_features(model: RiskModel) -> str:
-    """The columns that the trees gained most from, with their usual values."""
-    gained = importance(model).head(TOP)
+    """The most important columns, with their usual values."""
+    gained = recorded_importance(model).head(TOP)
     rows = []
     for name, share in zip(gained["feature"], gained["share"], strict=True):
         feature = _feature(model, name)
         gain, usual = number(100 * share, 1), _usual(model, feature)
         rows.append((code(name), plain(feature.said), feature.family, gain, usual))
-    headings = ("column", "what it says", "family", "share of gain (%)", "usual")
+    headings = ("column", "what it says", "family", "importance (%)", "usual")
     return table(headings, rows, right=(3, 4))
+
+
+def importance_words(model: RiskModel) -> str:
+    """What the importance of a column is."""
+    if is_recorded(model):
+        return (
+            "a column's share of the model's say: its mean absolute contribution to the log odds, "
+            "over training rows"
+        )
+    line = ", which leaves out the logistic regression beside them" if model.line else ""
+    return f"a column's share of the trees' gain{line}"
 
 
 def _usual(model: RiskModel, feature: Feature) -> str:
@@ -178,14 +197,21 @@ def made_words(model: RiskModel) -> str:
     trees = sorted({booster.num_trees() for booster in model.boosters})
     span = f"{trees[0]:,}" if len(trees) == 1 else f"{trees[0]:,} to {trees[-1]:,}"
     calibrator = model.calibrator
+    line = (
+        f"A logistic regression on the same columns has {percent(model.line_share, 0)} of the log "
+        "odds, the trees have the rest. "
+        if model.line_share
+        else ""
+    )
+    chosen = "The number of trees, that share and the" if line else "The number of trees and the"
     told = (
         f"Gradient-boosted trees (LightGBM, log loss): {count(len(model.boosters), 'boosters')} "
-        f"that differ in their seed, {span} trees each, log odds averaged. The number of trees "
-        "and the calibrator were chosen on forward-in-time stretches inside the training rows; "
+        f"that differ in their seed, {span} trees each, log odds averaged. {line}{chosen} "
+        "calibrator were chosen on forward-in-time stretches inside the training rows; "
         "then everything was fitted once to all of them. "
     )
     if calibrator.kind == "identity":
-        return told + "Calibrator: none was kept; the probabilities are the trees' own."
+        return told + "Calibrator: none was kept; the probabilities are the model's own."
     level = percent(1 / (1 + np.exp(-calibrator.centre)))
     return told + (
         f"Calibrator: log odds are stretched {calibrator.slope:.3f} × around the level, a "

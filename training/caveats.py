@@ -28,7 +28,7 @@ MOST_GROUPS = 12
 WORSE_AUC = 0.05
 
 _STANDING = (
-    "A feature's share of gain says what the trees used, not what causes an outcome.",
+    "A feature's importance tells what the model uses, not what causes an outcome.",
     "The log is taken as it is: what was extracted late, changed in the source or left out of the "
     "extract is not seen. Invoices that never reach the log are in no figure.",
     "The labels follow the policy above. Another number of days is another question and needs "

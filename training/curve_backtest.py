@@ -34,6 +34,7 @@ from training.curve import (
     in_memory,
     refuse_thresholds,
     unpaid,
+    window_ends,
 )
 from training.evaluation import expected_calibration_error, metrics, reliability
 from training.examples import Source
@@ -282,33 +283,48 @@ def _bucketed(
 def _payment_dates(
     ledger: Ledger, snapshots: Snapshots, curves: Curves, log_end: int
 ) -> dict[str, Any]:
-    """How well the expected date and its interval hold where 180 days are over."""
+    """How well the expected date and its interval hold where 180 days are over.
+
+    Dates are whole days, as the worklist says them. The interval is judged on the rows where both
+    its dates lie within 180 days, whatever became of them; errors are of the rows that have an
+    expected date and were paid, both within 180 days.
+    """
     over = snapshots.cutoff + MOST_DAYS * DAY <= log_end
     rows = np.flatnonzero(over)
     if not len(rows):
         return {"n": 0}
-    mine = Curves(curves.days, curves.unpaid[rows])
-    paid_after = _days_to_payment(ledger, snapshots.take(rows))
-    middle = mine.quantile(0.5)
-    low, high = mine.quantile((1 - HELD) / 2), mine.quantile((1 + HELD) / 2)
-    inside = (paid_after >= np.floor(low)) & (paid_after <= np.ceil(high))
-    both = np.isfinite(middle) & np.isfinite(paid_after)
-    off = np.abs(middle[both] - paid_after[both])
+    mine, seen = Curves(curves.days, curves.unpaid[rows]), snapshots.take(rows)
+    paid = _day_of_payment(ledger, seen)
+    low, middle, high = (
+        _day_by_which(mine.quantile(share), seen) for share in ((1 - HELD) / 2, 0.5, (1 + HELD) / 2)
+    )
+    bounded = np.isfinite(high)
+    held = (paid >= low) & (paid <= high)
+    both = np.isfinite(middle) & np.isfinite(paid)
+    off = np.abs(middle[both] - paid[both])
     return {
         "n": len(rows),
-        "held_by_interval": float(inside.mean()),
         "interval": HELD,
+        "n_bounded": int(bounded.sum()),
+        "held_by_interval": float(held[bounded].mean()) if bounded.any() else None,
+        "n_with_error": int(both.sum()),
         "median_absolute_error_days": float(np.median(off)) if len(off) else None,
         "mean_absolute_error_days": float(off.mean()) if len(off) else None,
         "predicted_beyond": int((~np.isfinite(middle)).sum()),
-        "unpaid_after_180_days": int((~np.isfinite(paid_after)).sum()),
+        "unpaid_after_180_days": int((~np.isfinite(paid)).sum()),
     }
 
 
-def _days_to_payment(ledger: Ledger, snapshots: Snapshots) -> Floats:
-    """Days from each cutoff to the payment that closed the invoice; inf if not in 180 days."""
+def _day_of_payment(ledger: Ledger, snapshots: Snapshots) -> Floats:
+    """Day since 1970 on which each invoice was closed by payment; inf if not in 180 days."""
     end: Ints = snapshots.cutoff + MOST_DAYS * DAY
     later = ledger.as_of(snapshots.invoice, end)
-    paid = later["closed"] == Closed.PAID
-    days = (later["closed_at"] - snapshots.cutoff) / DAY
-    return np.where(paid, np.maximum(days, 0.0), np.inf)
+    moment = np.maximum(later["closed_at"], snapshots.cutoff)
+    return np.where(later["closed"] == Closed.PAID, moment // DAY, np.inf)
+
+
+def _day_by_which(days: Floats, snapshots: Snapshots) -> Floats:
+    """Day since 1970 that ends so many days after each cutoff, as the worklist dates it; or inf."""
+    known = np.isfinite(days)
+    end = window_ends(snapshots, np.where(known, days, 0.0)) - 1
+    return np.where(known, np.maximum(end, snapshots.cutoff) // DAY, np.inf)

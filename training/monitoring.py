@@ -45,9 +45,9 @@ from training.drift import (
 from training.estimated_quality import estimate_quality
 from training.evaluation import metrics
 from training.fit import Progress
+from training.importance import importance
 from training.labels import QUESTION, Target, label
 from training.model import RiskModel
-from training.plots import importance
 from training.retrain_rule import (
     RATIO_CONFIDENCE,
     RUNNING,
@@ -318,7 +318,8 @@ def _drift_of_column(
 
 def _features(rows: _Rows, model: RiskModel, calendar: _Calendar) -> list[dict[str, Any]]:
     """Drift of every feature, the most important first."""
-    gain = importance(model).set_index("feature")["share"]
+    say = importance(model, rows.matrix.take(np.flatnonzero(rows.trained)))
+    share = say.set_index("feature")["share"]
     judged = calendar.judged
     late = rows.current & np.isin(rows.month, judged[-RUNNING:] or list(calendar.cohorts))
     found = []
@@ -334,7 +335,7 @@ def _features(rows: _Rows, model: RiskModel, calendar: _Calendar) -> list[dict[s
                 "name": name,
                 "said": feature.said,
                 "unit": feature.unit,
-                "importance": float(gain[name]),
+                "importance": float(share[name]),
                 "drifts": in_a_row([drift[m].drifts for m in judged], RUNNING),
                 "moved": what_moved(values[rows.trained], values[late], feature.unit, words),
                 "cohorts": {month_name(m): asdict(each) for m, each in drift.items()},

@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
 from features.catalogue import feature_of
+from features.matrix import Matrix
 from training.assessment import MODEL, ScoredRows
 from training.backtest import Backtest
 from training.capacity import (
@@ -30,6 +31,7 @@ from training.capacity import (
     stretch_of,
 )
 from training.evaluation import reliability
+from training.importance import importance
 from training.intervals import resample
 from training.model import RiskModel
 from training.origins import RollingBacktest
@@ -92,7 +94,7 @@ def draw_test(tested: Backtest, folder: Path) -> list[Path]:
     drawn = [
         plot_reliability(y, tested.p, title, folder / "reliability.png"),
         plot_recall(y, tested.test.balance, ranked, title, folder / "recall.png"),
-        plot_importance(tested.model, title, folder / "importance.png"),
+        plot_importance(tested.model, tested.train.matrix, title, folder / "importance.png"),
     ]
     if tested.rows is not None:
         drawn += _draw_rows(tested.rows, report, title, folder)
@@ -510,16 +512,11 @@ def _model_with_interval(
 # The model.
 
 
-def importance(model: RiskModel) -> pd.DataFrame:
-    """Gain of each column over all boosters, as a share, largest first."""
-    gain = np.sum([b.feature_importance("gain") for b in model.boosters], axis=0)
-    table = pd.DataFrame({"feature": model.columns, "share": gain / max(gain.sum(), 1e-12)})
-    return table.sort_values("share", ascending=False, ignore_index=True)
-
-
-def plot_importance(model: RiskModel, title: str, path: Path, top: int = 20) -> Path:
-    """The columns that the trees gained most from."""
-    table = importance(model).head(top).iloc[::-1]
+def plot_importance(
+    model: RiskModel, matrix: Matrix, title: str, path: Path, top: int = 20
+) -> Path:
+    """The columns that have most to say about some rows."""
+    table = importance(model, matrix).head(top).iloc[::-1]
     said = [
         feature_of(name, model.encoding.attributes.get(name, "number")).said
         for name in table["feature"]
@@ -528,7 +525,7 @@ def plot_importance(model: RiskModel, title: str, path: Path, top: int = 20) -> 
     axes = figure.subplots()
     axes.barh(range(len(said)), table["share"], color=BLUE)
     axes.set_yticks(range(len(said)), said)
-    axes.set_xlabel("share of total gain")
+    axes.set_xlabel("share of the model's say (mean absolute contribution to the log odds)")
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     _plain_axes(axes)
     return _save(figure, path)

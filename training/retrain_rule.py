@@ -17,7 +17,8 @@ from training.drift import Drift, in_a_row
 
 Verdict = Literal["quiet", "retraining worthwhile", "alarm"]
 
-#: Share of the total gain from which on a feature is important enough for its drift to matter.
+#: Share of the model's say (`training.importance`) from which on a feature is important enough for
+#: its drift to matter.
 IMPORTANT = 0.02
 #: New labels, as a share of those trained on, from which on retraining is worthwhile; Business
 #: Central's late payment prediction retrains at as many new invoices.
@@ -102,7 +103,7 @@ def judge_features(features: list[dict[str, Any]]) -> Ruling:
         bool(found),
         "alarm",
         f"{len(found)} of {len(important)} features that hold {percent(IMPORTANT)} or more of the "
-        f"gain exceed their PSI threshold in {RUNNING} cohorts running"
+        f"model's say exceed their PSI threshold in {RUNNING} cohorts running"
         + (f": {listed}." if found else "."),
         "Check the extract first: a column that is empty now, another unit, new levels. If it is "
         "right, the business has changed: train anew with `duecast train LOG`."

@@ -32,6 +32,8 @@ from training.curve_promotion import judge_curve, lint_curve
 from training.examples import Source, source_of
 from training.fit import Progress, Recipe, TooFewCasesError, fit_model, in_rhythm
 from training.gate import LeakageError, lint, refuse
+from training.importance import FACT as IMPORTANCE
+from training.importance import with_importance
 from training.labels import MODELS, QUESTION, Target
 from training.model import RiskModel
 from training.plots import draw_test
@@ -49,6 +51,8 @@ from training.registry import Registry, Version, find_version, register
 
 #: Rows that are searched for leaks before a payment curve is trained, at most.
 LINTED_ROWS = 50_000
+#: Horizon at which a payment curve's figures stand beside those of the other models, in days.
+HEADLINE_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -162,6 +166,7 @@ def _train_target(
     model, examples = fit_model(known, asked, train_until, policy, rates, recipe, progress)
     seen = examples.matrix.without(model.left_out)
     refuse(target, lint(model.encoding, seen, examples.y, policy), override)
+    model = with_importance(model, examples.matrix)
     if tested is None:
         return _Trained(model, untested)
     progress("checks")
@@ -205,7 +210,8 @@ def _train_curve(
         )
     except (TooFewCasesError, DataError) as error:
         untested = f"no test before {timestamp(since):%Y-%m-%d}: {error}"
-    model, _ = fit_curve(known, train_until, policy, rates, recipe, progress)
+    model, examples = fit_curve(known, train_until, policy, rates, recipe, progress)
+    model = with_importance(model, examples.matrix)
     if tested is None:
         return _Trained(model, untested)
     progress("checks")
@@ -303,7 +309,9 @@ def _register(
     model, report = trained.model, trained.report
     facts = model.facts
     parameters = {f"policy.{name}": value for name, value in facts["policy"].items()}
-    parameters |= {name: value for name, value in facts.items() if name != "policy"}
+    parameters |= {
+        name: value for name, value in facts.items() if name not in ("policy", IMPORTANCE)
+    }
     parameters |= known.facts()
     parameters |= {
         "log": log_name,
@@ -327,8 +335,10 @@ def _register(
             metrics = _numbers("test", report.get("metrics", {}))
             for name, rival in report.get("baselines", {}).items():
                 metrics |= _numbers(name, rival)
-            for days, found in report.get("by_horizon", {}).items():
+            by_horizon = report.get("by_horizon", {})
+            for days, found in by_horizon.items():
                 metrics |= _numbers(f"test.{days}_days", found)
+            metrics |= _numbers("test", headline(by_horizon))
             files["report.json"] = json.dumps(report, indent=1, default=str)
             trained.draw(Path(folder))
         figures = Path(folder) if report is not None else None
@@ -343,6 +353,21 @@ def _register(
             figures=figures,
             card=partial(card_texts, model, report=written, figures=figures),
         )
+
+
+def headline(by_horizon: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A payment curve's figures at the tested horizon that is nearest to `HEADLINE_DAYS`.
+
+    Returns
+    -------
+    dict
+        That horizon's metrics and ``horizon_days``; empty where no horizon was tested.
+    """
+    tested = [days for days, found in by_horizon.items() if found.get("n")]
+    if not tested:
+        return {}
+    nearest = min(tested, key=lambda days: (abs(int(days) - HEADLINE_DAYS), int(days)))
+    return {**by_horizon[nearest], "horizon_days": int(nearest)}
 
 
 def _numbers(prefix: str, found: dict[str, Any]) -> dict[str, float]:

@@ -81,14 +81,24 @@ def print_curve_report(out: Console, report: dict[str, Any]) -> None:
     _print_buckets(out, report["buckets"])
     dates = report["payment_date"]
     if dates["n"]:
-        out.print(
-            f"Payment date, {dates['n']:,} snapshots with 180 days behind them: median error "
-            f"{number(dates['median_absolute_error_days'], 1)} days, mean "
-            f"{number(dates['mean_absolute_error_days'], 1)} days; the "
-            f"{percent(dates['interval'])} interval held {percent(dates['held_by_interval'])}."
-        )
+        _print_dates(out, dates)
     out.print(f"Points at which a curve rises: {report['crossings']:,}.")
     _print_cash_test(out, report["cash"])
+
+
+def _print_dates(out: Console, dates: dict[str, Any]) -> None:
+    """Errors of the expected dates and what their intervals held, each with what it leaves out."""
+    n = dates["n"]
+    out.print(
+        f"Payment date, {n:,} snapshots with 180 days behind them: median error "
+        f"{number(dates['median_absolute_error_days'], 1)} days, mean "
+        f"{number(dates['mean_absolute_error_days'], 1)} days, without the "
+        f"{percent(1 - dates['n_with_error'] / n)} that have no date within 180 days "
+        f"({percent(dates['predicted_beyond'] / n)}) or were not paid in them "
+        f"({percent(dates['unpaid_after_180_days'] / n)}); the {percent(dates['interval'])} "
+        f"interval held {percent(dates['held_by_interval'])}, without the "
+        f"{percent(1 - dates['n_bounded'] / n)} whose interval has no end within 180 days."
+    )
 
 
 def _print_buckets(out: Console, found: dict[str, Any]) -> None:

@@ -150,11 +150,11 @@ def _print_features(out: Console, report: dict[str, Any]) -> None:
     matter = [f for f in report["features"] if f["importance"] >= IMPORTANT]
     shown = [f for f in matter if f["drifts"] or _latest(f)["psi"] > WATCH]
     table = _table(
-        f"Features with {as_percent(IMPORTANT)} or more of the gain and a PSI above {WATCH} in the "
-        f"latest cohort: {len(shown)} of {len(matter)}",
+        f"Features with {as_percent(IMPORTANT)} or more of the model's say and a PSI above {WATCH} "
+        f"in the latest cohort: {len(shown)} of {len(matter)}",
         "feature",
         "unit",
-        "gain",
+        "say",
         "PSI",
         "threshold",
         "drifts",
@@ -178,7 +178,7 @@ def _print_features(out: Console, report: dict[str, Any]) -> None:
     others = [f["name"] for f in report["features"] if f["drifts"] and f not in matter]
     if others:
         out.print(
-            f"Beyond their threshold, but with too little gain to count, {len(others)}: "
+            f"Beyond their threshold, but with too little say to count, {len(others)}: "
             f"{escape(', '.join(others[:MOST_FEATURES]))}{', …' * (len(others) > MOST_FEATURES)}"
         )
 

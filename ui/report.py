@@ -430,8 +430,9 @@ def print_models(out: Console, found: list[tuple[Version, dict[str, float]]]) ->
         right=(1, 3, 4, 5, 6),
     )
     for version, figures in found:
+        days = figures.get("horizon_days")
         table.add_row(
-            version.target,
+            version.target if days is None else f"{version.target} ({days:.0f} days ahead)",
             version.version,
             ", ".join(version.aliases),
             number(figures.get("n"), 0),

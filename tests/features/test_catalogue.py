@@ -69,3 +69,11 @@ def test_the_page_lists_every_feature():
 
 def test_the_page_in_docs_is_the_generated_one():
     assert PAGE.read_text(encoding="utf-8").strip() == as_markdown().strip()
+
+
+@pytest.mark.parametrize("name", ["horizon_days", "days_past_due_then"])
+def test_a_horizon_is_asked_for_and_no_attribute_of_the_log(name):
+    found = feature_of(name)
+    assert (found.family, found.unit) == ("horizon", "days")
+    assert "Additional attribute" not in found.meaning
+    assert name not in {feature.name for feature in FEATURES}
