@@ -2,13 +2,14 @@
 
 The rows it was trained on are rebuilt from the log, which a cut at ``train_until`` gives to the
 last bit, so nothing had to be kept of them. All later rows are looked at by *scoring cohort*, the
-month of the cutoff: their features and scores at once, their outcomes as labels mature.
+month of the cutoff: their features and scores at once, their outcomes as labels mature. Of a
+payment curve, what it says at one horizon is watched, see `training.curve_watch`.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,9 @@ from training.calibration_watch import (
     slope_of,
     swing_of,
 )
+from training.curve import TARGET as CURVE
+from training.curve_watch import QUESTION as CURVE_QUESTION
+from training.curve_watch import at_horizon, label_at_horizon, pairs_known
 from training.drift import (
     ACT,
     BLIND,
@@ -109,6 +113,8 @@ class _Rows:
     trained: Mask  # the model was trained on it
     before: Mask  # seen before training ended
     current: Mask  # seen since
+    n_rebuilt: int  # rows that the log gives of those trained on; of a curve, pairs
+    prevalence: float  # share of positives in training; of a curve, at the watched horizon
 
     @property
     def invoice(self) -> NDArray[np.int32]:
@@ -162,7 +168,7 @@ def monitor(
     score = _drift_of_column(rows, calendar, rows.p)
     features = _features(rows, model, calendar)
     progress("calibration")
-    cohorts = [_cohort(rows, name, model, drift) for name, drift in score.items()]
+    cohorts = [_cohort(rows, name, drift) for name, drift in score.items()]
     judged = {month_name(name): score[name] for name in calendar.judged}
     rulings = [
         judge_score(list(judged), list(judged.values())),
@@ -173,7 +179,7 @@ def monitor(
     verdict = verdict_of(rulings)
     report = {
         "target": model.target,
-        "question": QUESTION[model.target].format(**model.facts["policy"]),
+        "question": _question(model),
         "verdict": verdict,
         "rules": [ruling.as_dict() for ruling in rulings],
         "train_until": timestamp(train_until).isoformat(),
@@ -181,8 +187,8 @@ def monitor(
         "log_end": timestamp(log.ends_at).isoformat(),
         "snapshots": model.facts["rhythm"],
         "n_train": int(model.facts["n_train"]),
-        "n_train_rebuilt": int(rows.trained.sum()),
-        "prevalence_train": float(model.facts["prevalence"]),
+        "n_train_rebuilt": rows.n_rebuilt,
+        "prevalence_train": rows.prevalence,
         "n_rows": int(rows.current.sum()),
         "n_matured": int((rows.current & ~np.isnan(rows.y)).sum()),
         "intervals_by": "customers" if log.has_customers else "invoices",
@@ -198,16 +204,26 @@ def _gather(
     log: EventLog, model: RiskModel, policy: Policy, rates: Rates, train_until: int, begin: int
 ) -> _Rows:
     """Every row of the target with its features, its score and, where matured, its label."""
-    target: Target = model.target  # type: ignore[assignment]
+    is_curve = model.target == CURVE
     rhythm: Rhythm = model.facts["rhythm"]
     asked = policy.changed(**{name: model.facts["policy"][name] for name in HORIZONS})
     ledger = keep_ledger(log, asked)
     snapshots = take_snapshots(log, ledger, rhythm, None, log.ends_at + 1)
-    labels = label(target, ledger, snapshots, asked, log.ends_at)
+    if is_curve:
+        labels = label_at_horizon(ledger, snapshots, log.ends_at)
+    else:
+        labels = label(cast(Target, model.target), ledger, snapshots, asked, log.ends_at)
     seen = snapshots.take(labels.asked)
     y, window_end = labels.y[labels.asked], labels.window_end[labels.asked]
     matrix = build_matrix(log, seen, model.encoding, asked, rates)
+    matrix = at_horizon(matrix) if is_curve else matrix
     known = ~np.isnan(y)
+    trained = known & (seen.cutoff < train_until) & (window_end < train_until)
+    n_rebuilt = int(trained.sum())
+    prevalence = float(model.facts["prevalence"])
+    if is_curve:
+        n_rebuilt = pairs_known(ledger, snapshots, train_until)
+        prevalence = float(y[trained].mean()) if trained.any() else prevalence
     return _Rows(
         matrix=matrix,
         p=model.probability(matrix),
@@ -217,10 +233,18 @@ def _gather(
         customer=log.invoice_customer[seen.invoice] if log.has_customers else seen.invoice,
         month=_month(seen.cutoff),
         matures=_month(window_end),
-        trained=known & (seen.cutoff < train_until) & (window_end < train_until),
+        trained=trained,
         before=seen.cutoff < train_until,
         current=seen.cutoff >= begin,
+        n_rebuilt=n_rebuilt,
+        prevalence=prevalence,
     )
+
+
+def _question(model: RiskModel) -> str:
+    if model.target == CURVE:
+        return CURVE_QUESTION
+    return QUESTION[model.target].format(**model.facts["policy"])
 
 
 def _month(moment: Whole) -> Whole:
@@ -254,7 +278,7 @@ def _refuse_nothing(rows: _Rows, model: RiskModel, begin: int) -> None:
 def _notes(rows: _Rows, model: RiskModel) -> list[str]:
     """What a reader has to know before the figures."""
     notes = []
-    expected, rebuilt = int(model.facts["n_train"]), int(rows.trained.sum())
+    expected, rebuilt = int(model.facts["n_train"]), rows.n_rebuilt
     if abs(rebuilt - expected) > REBUILT_WITHIN * expected:
         notes.append(
             f"The log gives {rebuilt:,} of the training's rows, the model was trained on "
@@ -406,13 +430,12 @@ def _score_moved(rows: _Rows) -> str:
     return what_moved(rows.p[rows.trained], rows.p[rows.current], "share")
 
 
-def _cohort(rows: _Rows, name: int, model: RiskModel, score: Drift) -> dict[str, Any]:
+def _cohort(rows: _Rows, name: int, score: Drift) -> dict[str, Any]:
     """One scoring cohort: how many, how far its score has moved, how it turned out."""
     here = rows.current & (rows.month == name)
     known = here & ~np.isnan(rows.y)
     y, p, customer = rows.quality_of(known)
-    prevalence = float(model.facts["prevalence"])
-    realised = metrics(y, p, rows.balance[known], prevalence) if known.any() else {}
+    realised = metrics(y, p, rows.balance[known], rows.prevalence) if known.any() else {}
     return {
         "cohort": month_name(name),
         "rows": int(here.sum()),
@@ -425,8 +448,8 @@ def _cohort(rows: _Rows, name: int, model: RiskModel, score: Drift) -> dict[str,
         "slope": _figure_told(slope_of(y, p, customer)),
         "ece": realised.get("ece"),
         "realised": {metric: realised.get(metric) for metric in REALISED},
-        "estimated_of_matured": _estimated(rows, known, prevalence),
-        "estimated": _estimated(rows, here, prevalence),
+        "estimated_of_matured": _estimated(rows, known),
+        "estimated": _estimated(rows, here),
         "score": asdict(score),
     }
 
@@ -437,12 +460,10 @@ def _figure_told(figure: Figure | None) -> dict[str, float] | None:
     return {"estimate": figure.estimate, "low": figure.low, "high": figure.high}
 
 
-def _estimated(
-    rows: _Rows, some: Mask, prevalence: float
-) -> dict[str, dict[str, float] | None] | None:
+def _estimated(rows: _Rows, some: Mask) -> dict[str, dict[str, float] | None] | None:
     if not some.any():
         return None
-    found = estimate_quality(rows.p[some], rows.balance[some], rows.invoice[some], prevalence)
+    found = estimate_quality(rows.p[some], rows.balance[some], rows.invoice[some], rows.prevalence)
     return {
         name: None if np.isnan(estimate.estimate) else asdict(estimate)
         for name, estimate in found.items()

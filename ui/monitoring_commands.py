@@ -22,11 +22,11 @@ from ui.options import (
     JsonOption,
     LogArgument,
     MappingOption,
+    ModelName,
     PolicyOption,
     QueryOption,
     RatesOption,
     SheetOption,
-    TargetName,
 )
 from ui.progress import stages
 
@@ -40,7 +40,7 @@ ALARM = 1
 def monitor(
     log: LogArgument,
     target: Annotated[
-        list[TargetName] | None, typer.Option("--target", help="Default: all with a champion.")
+        list[ModelName] | None, typer.Option("--target", help="Default: all with a champion.")
     ] = None,
     since: Annotated[
         str | None,
@@ -57,8 +57,8 @@ def monitor(
     """Compare what has come since training with what the champions were trained on.
 
     Drift of features and scores, calibration and quality on matured labels by scoring cohort,
-    estimated quality before they mature. Writes a run to MLflow. Exit code 0: quiet, or merely
-    worth retraining; 1: someone should look; 2: bad input.
+    estimated quality before they mature; the payment curve is watched at 30 days. Writes a run to
+    MLflow. Exit code 0: quiet, or merely worth retraining; 1: someone should look; 2: bad input.
 
     Example: `duecast monitor log.parquet --target late_payment`
     """
@@ -93,7 +93,7 @@ def monitor(
         raise typer.Exit(ALARM)
 
 
-def _models(registry: Any, target: list[TargetName] | None) -> dict[str, Any]:
+def _models(registry: Any, target: list[ModelName] | None) -> dict[str, Any]:
     """The champions asked for, by target; all there are if none was named.
 
     Raises
@@ -102,14 +102,11 @@ def _models(registry: Any, target: list[TargetName] | None) -> dict[str, Any]:
         If there is none.
     """
     from eventlog.errors import NotReadyError
-    from training.labels import TARGETS
     from training.registry import champion, champions
 
     if target:
         return {each.value: champion(registry, each.value) for each in target}
-    found: dict[str, Any] = {
-        name: each for name, each in champions(registry).items() if name in TARGETS
-    }
+    found: dict[str, Any] = champions(registry)
     if not found:
         raise NotReadyError("There is no champion to watch. Train one with `duecast train LOG`.")
     return found

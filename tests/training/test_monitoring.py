@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -11,11 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 from eventlog.errors import DataError, NotReadyError
+from eventlog.ledger import keep_ledger
 from eventlog.log import EventLog, micros
 from eventlog.policy import Policy
 from eventlog.rates import rates_for
 from eventlog.reader import log_from_frame
 from eventlog.simulate import Company, simulate
+from features.matrix import build_matrix
+from features.snapshots import take_snapshots
 from tests.training.company import (
     COMPANY,
     POLICY,
@@ -23,13 +27,17 @@ from tests.training.company import (
     company_frame,
     company_log,
     company_rates,
+    curve_trained,
     trained,
 )
+from training.calibration_watch import Figure
+from training.curve import unpaid, unpaid_at
 from training.examples import InMemory
 from training.fit import Recipe, fit_model
 from training.model import RiskModel
 from training.monitoring import Monitoring, monitor, series_of, what_moved
 from training.registry import Version
+from training.retrain_rule import judge_slope
 from ui import monitoring_commands, opening
 
 #: A company whose habits worsen from its 25th month on, and when its model was trained.
@@ -77,11 +85,22 @@ def fired(seen: Monitoring) -> list[str]:
     return [rule["rule"] for rule in seen.report["rules"] if rule["fired"]]
 
 
-def test_it_stays_quiet_before_the_change_and_alarms_after_it():
-    before, later = (seen_at(log_after(months).ends_at) for months in (24, 30))
-    assert before.verdict == "retraining worthwhile"
-    assert fired(before) == ["new labels"]
-    assert later.verdict == "alarm"
+@pytest.mark.parametrize("months", [22, 23, 24])
+def test_every_month_before_the_change_is_quiet(months):
+    before = seen_at(log_after(months).ends_at)
+    assert before.verdict != "alarm"
+    assert set(fired(before)) <= {"new labels"}
+
+
+def test_the_first_alarm_comes_in_the_fourth_month_of_the_change_at_the_latest_and_stays():
+    found = [seen_at(log_after(months).ends_at).verdict for months in range(25, 31)]
+    first = 25 + found.index("alarm")
+    assert first <= 28
+    assert set(found[first - 25 :]) == {"alarm"}
+
+
+def test_an_alarm_says_by_how_much_and_what_to_do():
+    later = seen_at(log_after(30).ends_at)
     assert "lasting miscalibration" in fired(later)
     words = next(r for r in later.report["rules"] if r["rule"] == "lasting miscalibration")
     assert "times as many late payments as predicted" in words["says"]
@@ -224,6 +243,59 @@ def test_a_log_without_the_rows_trained_on_is_refused():
         monitor(log, model, POLICY, company_rates())
 
 
+@cache
+def curve_watched() -> Monitoring:
+    return monitor(company_log(), curve_trained()[0], POLICY, company_rates())
+
+
+def test_a_payment_curve_is_watched_at_30_days_by_the_same_rules():
+    model, examples = curve_trained()
+    report = curve_watched().report
+    assert "30 days from the cutoff" in report["question"]
+    rules = [rule["rule"] for rule in report["rules"]]
+    assert rules == [rule["rule"] for rule in watched().report["rules"]]
+    assert curve_watched().verdict == "retraining worthwhile"
+    assert report["n_train_rebuilt"] == report["n_train"] == len(examples.y)
+    assert report["notes"] == []
+    assert sorted(f["name"] for f in report["features"]) == sorted(model.columns)
+
+
+def test_cohorts_of_a_payment_curve_are_what_became_of_it_in_30_days():
+    model, _ = curve_trained()
+    log, ledger = company_log(), keep_ledger(company_log(), POLICY)
+    snapshots = take_snapshots(log, ledger, "monthly", TRAIN_UNTIL, log.ends_at + 1)
+    days = np.full(len(snapshots), 30.0)
+    y = unpaid(ledger, snapshots, days, log.ends_at)
+    p = unpaid_at(
+        model, build_matrix(log, snapshots, model.encoding, POLICY, company_rates()), days
+    )
+    known = ~np.isnan(y)
+    cohorts = curve_watched().report["cohorts"]
+    assert sum(cohort["matured"] for cohort in cohorts) == known.sum() > 500
+    assert sum(cohort["observed"] for cohort in cohorts) == y[known].sum()
+    assert sum(cohort["expected"] for cohort in cohorts) == pytest.approx(p[known].sum())
+    assert cohorts[-1]["share_matured"] < 1
+
+
+def test_a_payment_curve_that_says_too_little_raises_the_alarm():
+    model, _ = curve_trained()
+    low = replace(model, calibrator=replace(model.calibrator, shift=-2.0))
+    seen = monitor(company_log(), low, POLICY, company_rates())
+    assert seen.verdict == "alarm"
+    assert "observed / expected" in fired(seen)
+    (rule,) = (r for r in seen.report["rules"] if r["rule"] == "observed / expected")
+    assert "as many invoices unpaid at the horizon as predicted" in rule["says"]
+
+
+def test_the_slope_of_a_payment_curve_is_shown_and_not_judged():
+    steep = Figure(1.65, 1.33, 1.97, 0.1)
+    shown = judge_slope(steep, "2022-11 to 2022-12", "payment_curve")
+    assert not shown.fired
+    assert "slope 1.65 [1.33, 1.97]" in shown.says
+    assert "not judged" in shown.says
+    assert judge_slope(steep, "2022-11 to 2022-12", "late_payment").fired
+
+
 def test_figures_by_cohort_are_numbers_by_month():
     found = series_of(watched().report)
     assert found["rows"][202206] == watched().report["cohorts"][1]["rows"]
@@ -309,6 +381,12 @@ def test_the_command_prints_one_json_object(command):
     assert found["verdict"] == "alarm"
     (report,) = found["targets"]
     assert (report["version"], report["run_id"], report["log"]) == ("3", "run-7", "log.parquet")
+
+
+def test_a_payment_curve_alone_is_watched_too(command):
+    result, written = command(log_after(24), [curve_trained()[0]])
+    assert result.exit_code == 0, result.exception
+    assert len(written) == 1
 
 
 def test_without_a_champion_one_is_told_to_train(command):
