@@ -137,7 +137,7 @@ def registered(target: str) -> list[dict]:
 
 def test_a_second_training_waits_as_challenger_until_promoted(home: Path) -> None:
     words = ("train", "log.csv", "--rates", "rates.csv", "--target", "still_open", "--seeds", "1")
-    run(*words, "--threads", "1", "--json")
+    run(*words, "--snapshots", "monthly", "--threads", "1", "--json")
     assert [m["aliases"] for m in registered("still_open")] == [["challenger"], ["champion"]]
     compared = runner.invoke(cli.app, ["promote", *PROMOTE, "--json"], catch_exceptions=False)
     decision = json.loads(compared.stdout)

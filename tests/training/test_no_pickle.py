@@ -33,7 +33,7 @@ from training.registry import open_registry
 
 ROOT = Path(__file__).parents[2]
 #: A thread that the guard stops may keep others waiting for good.
-MOST_SECONDS = 180
+MOST_SECONDS = 400
 CYCLE = """
 import sys
 from pathlib import Path
