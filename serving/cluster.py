@@ -79,7 +79,7 @@ def make_run_on_cluster(
     counted = known.gather(count_known, threads=1, ends=ends_to_follow(models, cutoff), **terms)
     whole = add_counted(counted)
     refuse_none_open(whole.n_open, cutoff, partitions.first_known_at, partitions.ends_at)
-    common = in_common(whole, load_partition(partitions, 0), cutoff, policy)
+    common = in_common(whole, load_partition(partitions, 0), cutoff, policy, models)
     policy = policy.changed(loss_given_default=common.loss.value)
     terms["policy"] = policy
     progress("scores")

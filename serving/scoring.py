@@ -34,6 +34,7 @@ from serving.delay import LateCases, add_cases, expected_overdue_days, late_case
 from serving.payment_dates import overdue_days_of, payment_dates
 from serving.priority import cost_of_delay, expected_loss, ranks, risk_band, suppressed_reason
 from serving.reasons import Reasons, give_reasons
+from serving.stand_in import CUSTOMERS_SHARE, customers_share, late_share_of_all
 from serving.worklist import COLUMNS
 from training.curve import TARGET as CURVE
 from training.curve import Curves, curves_of
@@ -152,7 +153,7 @@ def score(
     known = log.upto(cutoff)
     counted = count_known(known, cutoff, policy, rates, ends=ends_to_follow(models, cutoff))
     refuse_none_open(counted.n_open, cutoff, int(log.known_at.min()), log.ends_at)
-    common = in_common(counted, known, cutoff, policy)
+    common = in_common(counted, known, cutoff, policy, models)
     policy = policy.changed(loss_given_default=common.loss.value)
     frame = score_customers(known, cutoff, models, policy, rates, common, progress)
     frame["rank"] = ranks_of(frame)
@@ -169,6 +170,13 @@ def skipped_targets(
         for target in TARGETS
         if target not in models
     }
+    if common.late_share is not None:
+        skipped["late_payment"] = (
+            "late_payment: from each customer's own share of late invoices, drawn towards the "
+            f"company's ({common.late_share:.1%}), because no model serves for it "
+            f"({FEWEST_CASES} invoices of either outcome are needed to train one, and one that "
+            "waits as challenger serves after `duecast promote`). No test has judged these."
+        )
     if "write_off" in skipped:
         known = (
             f"no model serves for it ({common.n_written_off:,} write-offs with an amount are known "
@@ -270,6 +278,9 @@ class Common:
         Write-offs of a known amount at the cutoff.
     roll_rates : ProvisionMatrix or None
         What stands in for a write-off model; None where there is a model, or nothing to tell.
+    late_share : float or None
+        Share of late invoices among all, which customers' own are drawn to where they stand in for
+        a model of late payment; None where there is a model.
     """
 
     record: PeerRecord
@@ -277,6 +288,7 @@ class Common:
     loss: LossGivenDefault
     n_written_off: int
     roll_rates: ProvisionMatrix | None
+    late_share: float | None
 
 
 def ends_to_follow(models: Mapping[str, RiskModel], cutoff: int) -> Ints:
@@ -284,7 +296,13 @@ def ends_to_follow(models: Mapping[str, RiskModel], cutoff: int) -> Ints:
     return _NO_ENDS if "write_off" in models else month_ends(cutoff, ROLL_RATE_MONTHS)
 
 
-def in_common(counted: Counted, part: EventLog, cutoff: int, policy: Policy) -> Common:
+def in_common(
+    counted: Counted,
+    part: EventLog,
+    cutoff: int,
+    policy: Policy,
+    models: Mapping[str, RiskModel],
+) -> Common:
     """What is common to all customers, from the counts of all.
 
     Parameters
@@ -301,6 +319,7 @@ def in_common(counted: Counted, part: EventLog, cutoff: int, policy: Policy) -> 
         estimate_loss(counted.write_offs, cutoff, policy),
         counted.write_offs.n_known,
         matrix,
+        None if "late_payment" in models else late_share_of_all(counted.outcomes),
     )
 
 
@@ -386,6 +405,9 @@ def score_customers(
         for target, model in models.items()
         if target != CURVE
     }
+    if common.late_share is not None:
+        share = customers_share(next(iter(matrices.values())), common.late_share)
+        probability["late_payment"] = np.where(_asked("late_payment", phases), share, np.nan)
     curves = curves_of(models[CURVE], matrices[CURVE]) if CURVE in models else None
     if common.roll_rates is not None:
         probability["write_off"] = _by_bucket(common.roll_rates, ledger, snapshots, policy)
@@ -407,7 +429,7 @@ def ranks_of(frame: pd.DataFrame) -> NDArray[np.int64]:
 def as_worklist(
     frame: pd.DataFrame, models: Mapping[str, RiskModel], versions: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Scored and ranked rows in rank order, with the versions (or roll rates) that scored them."""
+    """Scored and ranked rows in rank order, with the versions, or stand-ins, that scored them."""
     for target, column in (
         ("late_payment", "model_late"),
         ("still_open", "model_still_open"),
@@ -417,6 +439,8 @@ def as_worklist(
         frame[column] = versions.get(target) if target in models else None
     if "write_off" not in models and frame["p_write_off"].notna().any():
         frame["model_write_off"] = ROLL_RATES
+    if "late_payment" not in models and frame["p_late"].notna().any():
+        frame["model_late"] = CUSTOMERS_SHARE
     ordered = frame.sort_values("rank", ignore_index=True)
     return ordered[[column.name for column in COLUMNS if column.name in ordered.columns]]
 

@@ -155,6 +155,7 @@ def test_the_cash_forecast_ties_with_the_open_balances(home: Path) -> None:
     worklist = pd.read_csv(home / "worklist.csv")
     expected = pd.DataFrame(found["rows"]).groupby("currency")["expected"].sum()
     owed = worklist.groupby("currency")["open_balance"].sum()
+    assert pd.Timestamp(found["cutoff"]).year == 2024
     pd.testing.assert_series_equal(expected, owed, check_names=False, atol=0.01)
 
 

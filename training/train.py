@@ -70,6 +70,8 @@ class Outcome:
         Why, in words; "" where it was tested, or trained.
     decision : Decision or None
         Where no version served yet: whether this one may.
+    leaks : bool
+        Whether it was the leakage linter that stopped it.
     """
 
     target: str
@@ -78,6 +80,7 @@ class Outcome:
     untested: str = ""
     skipped: str = ""
     decision: Decision | None = None
+    leaks: bool = False
 
 
 def train_all(
@@ -127,7 +130,8 @@ def train_all(
             its_own = (recipes or {}).get(target, recipe)
             trained = job(known, target, train_until, policy, rates, its_own, override, say)
         except (TooFewCasesError, LeakageError) as error:
-            outcomes.append(Outcome(target, skipped=str(error)))
+            leaks = isinstance(error, LeakageError)
+            outcomes.append(Outcome(target, skipped=str(error), leaks=leaks))
             continue
         say("registering")
         version = _register(registry, known, trained, log_name, override)

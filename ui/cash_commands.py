@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from eventlog.errors import DataError
+from eventlog.log import timestamp
 from ui.opening import (
     moment_of,
     out,
@@ -83,7 +84,7 @@ def cash(
     if as_json:
         print_json(
             {
-                "cutoff": str(moment_of(cutoff, "--cutoff") if cutoff else events.ends_at),
+                "cutoff": timestamp(moment).isoformat(),
                 "version": version.version,
                 "rows": table.to_dict(orient="records"),
             }

@@ -142,7 +142,9 @@ def promote(
     if not as_json:
         print_decision(out, decision)
     if serve and not yes:
-        typer.confirm(f"Make version {chosen.version} the champion of {target.value}?", abort=True)
+        typer.confirm(
+            f"Make version {chosen.version} the champion of {target.value}?", abort=True, err=True
+        )
     because = reason or f"passed every check on {name_of(log)}"
     if serve:
         appoint(registry, chosen, decision, because, "" if decision.accepted else override)
@@ -178,7 +180,9 @@ def rollback(
     settings = settings_now()
     registry = open_registry(settings.tracking_uri, settings.home / "mlruns" / "artifacts")
     if not yes:
-        typer.confirm(f"Let the previous champion of {target.value} serve again?", abort=True)
+        typer.confirm(
+            f"Let the previous champion of {target.value} serve again?", abort=True, err=True
+        )
     restored, replaced = roll_back(registry, target.value, reason)
     out.print(
         f"Version {restored.version} is the champion of {target.value} again; version "

@@ -98,7 +98,8 @@ def train(
     """Train, test and register the models.
 
     Versions wait for `duecast promote`. Where none serves yet, the first serves at once if its own
-    test passes the checks: calibrated, and better than every baseline.
+    test passes the checks: calibrated, and better than every baseline. Exit code 1 means that the
+    leakage linter stopped a target.
 
     Example: `duecast train log.parquet --train-until 2024-01-01`
     """
@@ -159,6 +160,7 @@ def train(
                     "version": o.version.version if o.version else None,
                     "alias": list(o.version.aliases) if o.version else [],
                     "skipped": o.skipped,
+                    "leaks": o.leaks,
                     "objections": list(o.decision.objections) if o.decision else [],
                     "untested": o.untested,
                     "report": o.report,
@@ -166,8 +168,10 @@ def train(
                 for o in outcomes
             ]
         )
-        return
-    print_training(out, outcomes)
+    else:
+        print_training(out, outcomes)
+    if any(outcome.leaks for outcome in outcomes):
+        raise typer.Exit(1)
 
 
 @commands.command()

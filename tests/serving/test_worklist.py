@@ -11,16 +11,21 @@ import pandas as pd
 import pytest
 from distributed import Client
 
+from eventlog.fold import Matured
+from eventlog.ledger import keep_ledger
 from eventlog.log import EventLog, micros
 from eventlog.partitions import write_partitions
 from features.partitions import PartitionedLog
+from features.peers import Outcomes
 from serving.cluster import make_run_on_cluster
 from serving.run import make_run
 from serving.schema import FILTER_COLUMNS, REQUIRED, SCORES, SEARCH_COLUMNS, TOTAL_COLUMNS
 from serving.scoring import ROLL_RATE_MONTHS, Scored, score
+from serving.stand_in import customers_share, late_share_of_all
 from serving.store import Run, Store
 from serving.worklist import COLUMN_NAMED, COLUMNS
 from tests.training.company import POLICY, TRAIN_UNTIL, company_log, company_rates, trained
+from tests.training.tables import table
 from training.provision import AGEING, provision_matrix
 from training.recoveries import loss_given_default
 from training.registry import Version
@@ -217,3 +222,63 @@ def test_a_run_keeps_value_and_source_and_is_the_same_partition_by_partition(
     assert set(rows["model_write_off"]) == ({"roll rates"} if targets == WITHOUT else {"1"})
     assert local.expected_loss == pytest.approx(rows["expected_loss"].sum()) != 0
     assert spread.expected_loss == pytest.approx(local.expected_loss)
+
+
+# What stands in for a model of late payment.
+
+
+def test_without_a_champion_late_payment_is_each_customers_own_share():
+    rows = scored("write_off").worklist
+    in_time = rows["phase"] == "not yet late"
+    assert rows.loc[in_time, "p_late"].between(0, 1).all()
+    assert rows.loc[~in_time, "p_late"].isna().all()
+    assert (rows["model_late"] == "customer's share").all()
+    assert rows.loc[in_time, "cost_of_delay"].notna().all()
+    states = keep_ledger(company_log(), POLICY).as_of(
+        np.arange(company_log().n_invoices, dtype=np.int32),
+        np.full(company_log().n_invoices, CUTOFF, dtype=np.int64),
+    )
+    matured = np.isin(states["matured"], (Matured.ON_TIME, Matured.LATE))
+    late = states["matured"] == Matured.LATE
+    of_all = (late.sum() + 5.0) / (matured.sum() + 50.0)
+    new = in_time & (rows["history_depth"] == 0)
+    assert rows.loc[new, "p_late"].median() == pytest.approx(of_all)
+    owner = company_log().customer_keys["customer"].to_numpy()[company_log().invoice_customer]
+    share = pd.Series(late[matured]).groupby(owner[matured]).mean()
+    usual = rows["customer_account"].map(share)[in_time & (rows["history_depth"] >= 5)]
+    assert usual.corr(rows["p_late"]) > 0.9
+
+
+def test_the_run_says_that_customers_own_shares_stand_in_and_why():
+    said = scored("write_off").skipped["late_payment"]
+    assert said.startswith("late_payment: from each customer's own share of late invoices, drawn")
+    assert "because no model serves for it (50 invoices of either outcome are needed" in said
+    assert "No test has judged these." in said
+    assert "late_payment" not in scored("late_payment", "write_off").skipped
+
+
+def test_a_share_is_that_of_the_record_and_of_the_company_by_the_weight_of_five_cases():
+    matrix = table(
+        late_share=np.array([0.1, (3 + 0.5) / (8 + 5), np.nan]),
+        history_depth=np.array([0.0, 7.0, np.nan]),
+        n_overdue=np.array([0.0, 1.0, np.nan]),
+    )
+    found = customers_share(matrix, 0.3)
+    assert found == pytest.approx([0.3, (3 + 5 * 0.3) / (8 + 5), 0.3])
+
+
+def test_the_share_of_all_is_late_over_matured_and_few_cases_do_not_move_it_far():
+    def of(matured: int, late: int) -> float:
+        counts = np.array([[matured, late, 9, 9], [99, 99, 9, 9]])
+        return late_share_of_all(Outcomes(np.array([0, 1], np.int32), np.zeros(2, int), counts))
+
+    assert of(0, 0) == pytest.approx(0.1)
+    assert of(50, 50) == pytest.approx((50 + 5) / 100)
+    assert of(9950, 1990) == pytest.approx((1990 + 5) / 10_000)
+
+
+def test_customers_shares_do_not_see_beyond_the_cutoff():
+    models = {"write_off": trained("write_off")[0]}
+    then = score(company_log().upto(CUTOFF), CUTOFF, models, POLICY, company_rates())
+    pd.testing.assert_frame_equal(then.worklist, scored("write_off").worklist, check_exact=True)
+    assert then.skipped == scored("write_off").skipped

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventlog.errors import SettingsError
+from eventlog.fold import Closed
 from eventlog.ledger import keep_ledger
 from eventlog.log import DAY, micros
 from features.matrix import build_matrix
@@ -157,28 +158,38 @@ def test_probabilities_at_the_horizons_are_near_what_happened():
         assert expected_calibration_error(y[rows], p) < 0.06
 
 
-def test_invoices_open_at_the_end_of_the_log_do_not_bias_the_curve():
-    """The company goes on after `TRAIN_UNTIL`, so the truth about them is known."""
+@cache
+def open_at_the_end():
+    """Snapshots of the last months before `TRAIN_UNTIL`, as the curve's training knew them.
+
+    The company goes on afterwards, so the truth about them is known.
+    """
     log, (model, _) = company_log(), curve_trained()
     ledger = keep_ledger(log, POLICY)
     snapshots = take_snapshots(log, ledger, "monthly", micros("2022-03-01"), TRAIN_UNTIL + 1)
-    matrix = build_matrix(log, snapshots, model.encoding, POLICY, company_rates())
-    days = np.full(len(snapshots), 60.0)
-    truth = unpaid(ledger, snapshots, days, log.ends_at)
+    return snapshots, build_matrix(log, snapshots, model.encoding, POLICY, company_rates())
+
+
+@pytest.mark.parametrize("horizon", [7.0, 30.0, 60.0, 90.0, 120.0, 180.0])
+def test_invoices_open_at_the_end_of_the_log_do_not_bias_the_curve(horizon):
+    snapshots, matrix = open_at_the_end()
+    log, (model, _) = company_log(), curve_trained()
+    days = np.full(len(snapshots), horizon)
+    truth = unpaid(keep_ledger(log, POLICY), snapshots, days, log.ends_at)
+    assert not np.isnan(truth).any()
     bias = unpaid_at(model, matrix, days).mean() - truth.mean()
-    assert abs(bias) < 0.03
-    closed = truth_of_closed_only(log)
-    assert closed - truth.mean() < -0.05  # what learning from paid invoices only would have said
+    assert abs(bias) < 0.035
+    # What learning from the invoices that are paid by then would have said:
+    assert share_of_paid_ones(horizon) - truth.mean() < -0.08
 
 
-def truth_of_closed_only(log):
-    """Share unpaid after 60 days among invoices that are paid by `TRAIN_UNTIL`."""
-    known = log.upto(TRAIN_UNTIL - 1)
-    ledger = keep_ledger(known, POLICY)
-    snapshots = take_snapshots(known, ledger, "monthly", micros("2022-03-01"), TRAIN_UNTIL)
+def share_of_paid_ones(horizon: float) -> float:
+    """Share unpaid after some days among the snapshots whose invoices are paid by the end."""
+    snapshots, _ = open_at_the_end()
+    ledger = keep_ledger(company_log().upto(TRAIN_UNTIL - 1), POLICY)
     last = ledger.as_of(snapshots.invoice, np.full(len(snapshots), TRAIN_UNTIL))
-    paid = snapshots.take(last["closed"] == 1)
-    return unpaid(ledger, paid, np.full(len(paid), 60.0), micros("2030-01-01")).mean()
+    paid = snapshots.take(last["closed"] == Closed.PAID)
+    return unpaid(ledger, paid, np.full(len(paid), horizon), micros("2030-01-01")).mean()
 
 
 def test_a_whole_curve_is_what_the_model_says_of_each_point():
