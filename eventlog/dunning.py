@@ -116,12 +116,13 @@ class _Terms(NamedTuple):
 
 #: The clock of an invoice: midnights counted, since which day it has run as it does now, whether it
 #: runs, the day of the due date, when a letter due on the due date itself became due, number of
-#: spans of counted midnights, what stops it; and what was sent, as in `MARK`.
+#: spans of counted midnights, what stops it; and what was sent, as in `MARK`; unsettled letters are
+#: not due yet.
 _CLOCK = np.dtype(
     [
         (name, "i8")
         for name in ("count", "since", "runs", "due", "zero_at", "n_spans", "halts")
-        + ("sent", "late", "highest")
+        + ("sent", "unsettled", "late", "highest")
     ]
 )
 #: A letter of the policy: when it was first sent, and, once it was both due and sent, its days.
@@ -215,24 +216,18 @@ def _deadline(k, spans, n, today):
 
 
 @numba.njit(cache=True)
-def _settle(k, spans, levels, days, terms, j, today):
-    """Keep how a letter stands that was both due and sent; nothing learned later changes it."""
-    v = levels[j]
-    v.settled = 1
-    v.due = _day_of(k, spans, days[j])
-    v.deadline = _deadline(k, spans, days[j] + terms.tolerance, today)
-    v.days = _shown_on(k, spans, v.sent_at // DAY) - days[j]
-    if v.days > terms.tolerance:
-        k.late |= np.int64(1) << j
-    else:
-        k.late &= ~(np.int64(1) << j)
-
-
-@numba.njit(cache=True)
-def _settle_all(k, spans, levels, days, terms, today):
+def _settle(k, spans, levels, days, terms, today):
+    """Keep how letters stand that are both due and sent: no change of the clock undoes that."""
     for j in range(len(days)):
-        if k.sent >> j & 1 and levels[j].settled == 0 and _has_reached(k, days[j]):
-            _settle(k, spans, levels, days, terms, j, today)
+        bit = np.int64(1) << j
+        if k.unsettled & bit and _has_reached(k, days[j]):
+            v = levels[j]
+            v.settled = 1
+            v.due = _day_of(k, spans, days[j])
+            v.deadline = _deadline(k, spans, days[j] + terms.tolerance, today)
+            v.days = _shown_on(k, spans, v.sent_at // DAY) - days[j]
+            k.unsettled &= ~bit
+            k.late = k.late | bit if v.days > terms.tolerance else k.late & ~bit
 
 
 @numba.njit(cache=True)
@@ -267,20 +262,14 @@ def _change_due(k, spans, due):
 
 
 @numba.njit(cache=True)
-def _receive(k, spans, levels, days, terms, s, halts, happened):
+def _receive(k, spans, s, halts, happened):
     """Bring the clock up to what a step says, the time before it being counted already."""
     due = np.int64(_NO_DAY) if s.due_date == NONE else s.due_date // DAY
-    today = s.known_at // DAY
     if due != k.due:
-        if k.due != _NO_DAY:
-            _settle_all(k, spans, levels, days, terms, today)
         _change_due(k, spans, due)
     new = halts & ~k.halts
     if new != 0 and happened != NONE:
-        since = s.closed_at if new & _SHUT and s.closed != _OPEN else happened
-        if since < s.known_at and (k.n_spans > 0 or k.zero_at != NONE):
-            _settle_all(k, spans, levels, days, terms, today)
-            _take_back(k, spans, since)
+        _take_back(k, spans, s.closed_at if new & _SHUT and s.closed != _OPEN else happened)
     k.halts = halts
     k.runs = 1 if halts == 0 and due != _NO_DAY else 0
     k.since = s.known_at
@@ -290,7 +279,7 @@ def _receive(k, spans, levels, days, terms, s, halts, happened):
 
 
 @numba.njit(cache=True)
-def _send(k, spans, levels, days, terms, j, at, today):
+def _send(k, levels, days, j, at):
     """Note a letter that counts: the first of its level is the one."""
     k.highest = max(k.highest, j + 1)
     v = levels[min(j, len(days))]
@@ -299,8 +288,7 @@ def _send(k, spans, levels, days, terms, j, at, today):
     v.sent_at = at
     if j < len(days):
         k.sent |= np.int64(1) << j
-        if v.settled == 1 or _has_reached(k, days[j]):
-            _settle(k, spans, levels, days, terms, j, today)
+        k.unsettled |= np.int64(1) << j
 
 
 @numba.njit(cache=True)
@@ -375,16 +363,6 @@ def _required(k, spans, levels, days, terms, j, today, row):
     return True
 
 
-@numba.njit(cache=True)
-def _longer(rows, n):
-    """The rows with room for one more."""
-    if n < len(rows):
-        return rows
-    longer = np.empty(2 * len(rows), rows.dtype)
-    longer[:n] = rows
-    return longer
-
-
 @numba.njit(cache=True, nogil=True)
 def _walk(steps, starts, last, cutoff, events, days, terms, longest, rows, letters, marks):
     """Follow each invoice up to its last step and on to the cutoff; or mark every step."""
@@ -392,9 +370,8 @@ def _walk(steps, starts, last, cutoff, events, days, terms, longest, rows, lette
     spans = np.empty((longest + 2, 2), np.int64)
     blank, clock = np.zeros(1, _CLOCK), np.zeros(1, _CLOCK)
     blank[0].due, blank[0].zero_at, blank[0].halts = _NO_DAY, NONE, _SHUT
-    fresh, levels = np.zeros(len(days) + 1, _LEVEL), np.zeros(len(days) + 1, _LEVEL)
-    for j in range(len(fresh)):
-        fresh[j].sent_at = NONE
+    fresh, levels = np.zeros(1, _LEVEL), np.zeros(len(days) + 1, _LEVEL)
+    fresh[0].sent_at = NONE
     marking = len(marks) > 0
     k = clock[0]
     n_rows, n_letters = 0, 0
@@ -403,7 +380,8 @@ def _walk(steps, starts, last, cutoff, events, days, terms, longest, rows, lette
         if end <= first:
             continue
         clock[0] = blank[0]
-        levels[:] = fresh
+        for j in range(len(levels)):
+            levels[j] = fresh[0]
         for p in range(first, end):
             s = steps[p]
             if k.runs == 1:
@@ -412,19 +390,19 @@ def _walk(steps, starts, last, cutoff, events, days, terms, longest, rows, lette
             at = happened[e] if e >= 0 else np.int64(NONE)
             if e >= 0 and role[e] == _LETTER:
                 j = (stated[e] if stated[e] >= 0 else s.level) - 1
-                today = s.known_at // DAY
                 verdict, late = _judged(
                     k, spans, levels, days, terms, steps, first, p, end, at, j
                 )
                 if not marking:
-                    letters = _longer(letters, n_letters)
                     row = letters[n_letters]
                     row.sent_at, row.known_at, row.invoice = at, s.known_at, i
                     row.level, row.verdict, row.days = j + 1, verdict, late
                     n_letters += 1
                 if verdict != _CLOSED and j >= 0:
-                    _send(k, spans, levels, days, terms, j, at, today)
-            _receive(k, spans, levels, days, terms, s, _halts(s, terms), at)
+                    _send(k, levels, days, j, at)
+            if k.unsettled != 0:
+                _settle(k, spans, levels, days, terms, s.known_at // DAY)
+            _receive(k, spans, s, _halts(s, terms), at)
             if marking:
                 mark = marks[p]
                 mark.sent, mark.late, mark.clock = k.sent, k.late, k.count
@@ -434,16 +412,20 @@ def _walk(steps, starts, last, cutoff, events, days, terms, longest, rows, lette
         if k.runs == 1:
             _run_until(k, spans, k.since, cutoff + 1)
         today = cutoff // DAY
-        _settle_all(k, spans, levels, days, terms, today)
+        _settle(k, spans, levels, days, terms, today)
         for j in range(len(days)):
-            rows = _longer(rows, n_rows)
             if _required(k, spans, levels, days, terms, j, today, rows[n_rows]):
                 rows[n_rows].invoice = i
                 n_rows += 1
-    return rows[:n_rows], letters[:n_letters]
+    return n_rows, n_letters
 
 
-def _prepared(log: EventLog, ledger: Ledger, policy: Policy) -> tuple[object, ...]:
+_Events = tuple[NDArray[np.int8], Ints, NDArray[np.int8]]
+
+
+def _prepared(
+    log: EventLog, ledger: Ledger, policy: Policy
+) -> tuple[_Events, Ints, _Terms, int]:
     """The events in the ledger's order, and the policy, as the compiled pass takes them."""
     rows = log.of_invoice
     events = log.role[rows], log.event_time[rows], stated_levels(log)[rows]
@@ -467,17 +449,20 @@ def dunned(
     """
     everyone = np.arange(log.n_invoices, dtype=np.int32)
     last = ledger.position(everyone, np.full(log.n_invoices, cutoff, dtype=np.int64))
-    rows, letters = np.empty(1024, dtype=REQUIRED), np.empty(1024, dtype=LETTER)
-    required, sent = _walk(
+    prepared = events, days, *_ = _prepared(log, ledger, policy)
+    rows = np.empty(log.n_invoices * len(days) + 1, dtype=REQUIRED)  # not touched where not filled
+    letters = np.empty(int((events[0] == Role.LETTER).sum()), dtype=LETTER)
+    n_rows, n_letters = _walk(
         ledger.steps,
         ledger.offsets,
         last,
         cutoff,
-        *_prepared(log, ledger, policy),
+        *prepared,
         rows,
         letters,
         np.empty(0, dtype=MARK),
     )
+    required, sent = rows[:n_rows].copy(), letters[:n_letters]
     if len(required):
         invoice = np.ascontiguousarray(required["invoice"])
         then = ledger.position(invoice, np.ascontiguousarray(required["due_at"]))
