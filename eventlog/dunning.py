@@ -486,3 +486,48 @@ def marks_of(log: EventLog, ledger: Ledger, policy: Policy) -> NDArray[np.void]:
             marks,
         )
     return marks
+
+
+def behind_at(
+    ledger: Ledger, marks: NDArray[np.void], step: Ints, moment: Ints, policy: Policy
+) -> tuple[Ints, Ints]:
+    """How far the dunning of invoices is behind the policy at moments.
+
+    Parameters
+    ----------
+    marks : ndarray of MARK, shape (n_steps,)
+        From `marks_of`.
+    step, moment : ndarray of int64, shape (n,)
+        The last step known at each moment, from `Ledger.position`; -1 is none.
+
+    Returns
+    -------
+    missed : ndarray of int64, shape (n,)
+        Letters whose window ended without them, those sent afterwards included.
+    behind : ndarray of int64, shape (n,)
+        Days on the dunning clock since the next letter was due; 0 while none is due.
+    """
+    missed, behind = np.zeros(len(step), dtype=np.int64), np.zeros(len(step), dtype=np.int64)
+    if len(marks):
+        days = np.array(policy.dunning_days, dtype=np.int64)
+        tolerance = policy.dunning_tolerance_days
+        _read_marks(ledger.steps, marks, step, moment, days, tolerance, missed, behind)
+    return missed, behind
+
+
+@numba.njit(cache=True, nogil=True)
+def _read_marks(steps, marks, step, moment, days, tolerance, missed, behind):
+    for q in range(len(step)):
+        if step[q] < 0:
+            continue
+        mark, s = marks[step[q]], steps[step[q]]
+        clock = np.int64(mark.clock)
+        if mark.runs == 1:
+            first = max(_first_midnight(s.known_at), s.due_date // DAY + 1)
+            clock += max(moment[q] // DAY + 1 - first, 0)
+        for j in range(len(days)):
+            is_sent = mark.sent >> j & 1
+            if mark.late >> j & 1 or (is_sent == 0 and clock > days[j] + tolerance):
+                missed[q] += 1
+            if behind[q] == 0 and j >= mark.highest and clock > days[j]:
+                behind[q] = clock - days[j]
