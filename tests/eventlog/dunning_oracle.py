@@ -96,7 +96,7 @@ class Invoice:
         policy = self.policy
         back_then = [s for s in self.steps[:n_steps] if s["known_at"] <= at]
         if not back_then or "shut" in reasons_to_wait(back_then[-1], policy):
-            return "CLOSED"
+            return "NOT_OPEN"
         s = back_then[-1]
         if s["due_date"] == NONE or at // DAY <= int(s["due_date"]) // DAY:
             return "NOT_OVERDUE"
@@ -140,9 +140,9 @@ def by_definition(
                     level = int(step["level"] if np.isnan(stated[row]) else stated[row])
                     verdict = it.judge(n, days, at, level)
                     letters.append((number, level, verdict))
-                    if verdict != "CLOSED" and level > len(policy.dunning_days):
+                    if level > len(policy.dunning_days):
                         beyond.append(at)
-                    elif verdict != "CLOSED" and level > 0 and at < it.sent.get(level, at + 1):
+                    elif level > 0 and at < it.sent.get(level, at + 1):
                         it.sent[level] = at
                         it.settled.pop(level, None)
             it.settle(n, days)
