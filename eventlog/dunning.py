@@ -121,8 +121,10 @@ class _Terms(NamedTuple):
 _CLOCK = np.dtype(
     [
         (name, "i8")
-        for name in ("count", "since", "runs", "due", "zero_at", "n_spans", "halts")
-        + ("sent", "unsettled", "late", "highest")
+        for name in (
+            *("count", "since", "runs", "due", "zero_at", "n_spans", "halts"),
+            *("sent", "unsettled", "late", "highest"),
+        )
     ]
 )
 #: A letter of the policy: when it was first sent, and, once it was both due and sent, its days.
@@ -392,9 +394,7 @@ def _walk(steps, starts, last, cutoff, events, days, terms, longest, rows, lette
             at = happened[e] if e >= 0 else np.int64(NONE)
             if e >= 0 and role[e] == _LETTER:
                 j = (stated[e] if stated[e] >= 0 else s.level) - 1
-                verdict, late = _judged(
-                    k, spans, levels, days, terms, steps, first, p, end, at, j
-                )
+                verdict, late = _judged(k, spans, levels, days, terms, steps, first, p, end, at, j)
                 if not marking:
                     row = letters[n_letters]
                     row.sent_at, row.known_at, row.invoice = at, s.known_at, i
@@ -425,9 +425,7 @@ def _walk(steps, starts, last, cutoff, events, days, terms, longest, rows, lette
 _Events = tuple[NDArray[np.int8], Ints, NDArray[np.int8]]
 
 
-def _prepared(
-    log: EventLog, ledger: Ledger, policy: Policy
-) -> tuple[_Events, Ints, _Terms, int]:
+def _prepared(log: EventLog, ledger: Ledger, policy: Policy) -> tuple[_Events, Ints, _Terms, int]:
     """The events in the ledger's order, and the policy, as the compiled pass takes them."""
     rows = log.of_invoice
     events = log.role[rows], log.event_time[rows], stated_levels(log)[rows]

@@ -16,11 +16,10 @@ from eventlog.conformance import (
     By,
     Conformance,
     adherence,
-    as_table,
-    letter_table,
     sent_letters,
     worst_invoices,
 )
+from eventlog.conformance_tables import letter_table, required_table
 from eventlog.errors import DataError
 from eventlog.known import known_by
 from eventlog.log import NONE, EventLog, timestamp
@@ -83,8 +82,7 @@ def report_of(
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.to_dict(orient="records")
-    return rows
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _notes(log: EventLog, found: Conformance, policy: Policy) -> list[str]:
@@ -110,7 +108,8 @@ def print_conformance(out: Console, report: dict[str, Any]) -> None:
     currency = report["currency"] or "the invoice currency"
     out.print(
         f"[bold]Dunning conformance[/] · cutoff {report['cutoff']:%Y-%m-%d %H:%M} UTC · "
-        f"{escape(report['log'])} · money in {escape(currency)}\n{policy_in_words(report['policy'])}"
+        f"{escape(report['log'])} · money in {escape(currency)}\n"
+        f"{policy_in_words(report['policy'])}"
     )
     for note in report["notes"]:
         out.print(f"[yellow]{note}[/]")
@@ -127,7 +126,8 @@ def print_conformance(out: Console, report: dict[str, Any]) -> None:
 def policy_in_words(policy: dict[str, Any]) -> str:
     """The policy's dunning keys as a sentence."""
     days = ", ".join(str(day) for day in policy["dunning_days"]) or "no"
-    said = f"Policy: letters {days} days past due, {policy['dunning_tolerance_days']} days of tolerance"
+    tolerance = policy["dunning_tolerance_days"]
+    said = f"Policy: letters {days} days past due, {tolerance} days of tolerance"
     if policy["dunning_paused_by"]:
         said += f"; the days of an open {' or '.join(policy['dunning_paused_by'])} do not count"
     if policy["dunning_min_balance"]:
@@ -141,8 +141,8 @@ def totals_in_words(totals: dict[str, Any], currency: str) -> str:
         f"Adherence {_share(totals['adherence'])}: of {totals['required']:,} letters called for, "
         f"{totals['decided']:,} are decided: {totals['on_time']:,} on time, {totals['early']:,} "
         f"early, {totals['late']:,} late, {totals['skipped']:,} skipped, {totals['missing']:,} "
-        f"missing. {totals['not_yet']:,} may still go out in time, {totals['paused']:,} are paused, "
-        f"{totals['void']:,} became void (closed in time).\n"
+        f"missing. {totals['not_yet']:,} may still go out in time, {totals['paused']:,} are "
+        f"paused, {totals['void']:,} became void (closed in time).\n"
         f"By balance when due {_share(totals['adherence_of_balance'])} of "
         f"{number(totals['balance'], 0)} {escape(currency)}"
     )
@@ -206,7 +206,7 @@ def write_letters(log: EventLog, found: Conformance, path: Path) -> None:
     DataError
         If a sheet cannot hold so many letters.
     """
-    due = as_table(log, found)
+    due = required_table(log, found)
     if path.suffix.lower() == ".csv":
         export(due, path)
         return

@@ -14,14 +14,13 @@ from eventlog.conformance import (
     Sent,
     Verdict,
     adherence,
-    as_table,
     judge,
-    letter_table,
     letters,
     required_steps,
     sent_letters,
     worst_invoices,
 )
+from eventlog.conformance_tables import letter_table, required_table
 from eventlog.ledger import keep_ledger
 from eventlog.log import EventLog, micros, timestamp
 from eventlog.policy import Policy
@@ -230,7 +229,7 @@ def test_a_window_that_a_dispute_interrupts_goes_on_after_it():
     log = make_log(posted(), *disputed("2024-01-18", "2024-01-28"))
     (row,) = found_at(log, "2024-01-20").required
     assert (Verdict(row["verdict"]).name, row["days"]) == ("PAUSED", 1)
-    assert np.isnat(as_table(log, found_at(log, "2024-01-20"))["deadline"].to_numpy()[0])
+    assert np.isnat(required_table(log, found_at(log, "2024-01-20"))["deadline"].to_numpy()[0])
     assert verdicts(log, "2024-01-30T23:59") == [(1, "NOT_YET", 3)]
     assert verdicts(log, "2024-01-31") == [(1, "MISSING", 4)]
 
@@ -393,7 +392,7 @@ def test_a_log_without_invoices_that_are_due_gives_empty_tables():
     found = found_at(log, "2024-06-01")
     assert np.isnan(adherence(log, found, rates_for(log, None))["adherence"].item())
     assert len(adherence(log, found, rates_for(log, None), "segment")) == 0
-    assert len(as_table(log, found)) == len(letter_table(log, found)) == 0
+    assert len(required_table(log, found)) == len(letter_table(log, found)) == 0
     assert len(worst_invoices(log, found, rates_for(log, None), 5)) == 0
 
 
@@ -436,7 +435,7 @@ def test_enterprises_get_their_letters_a_week_after_the_policy():
 def test_who_writes_as_letters_fall_due_keeps_the_policy_entirely():
     frame, log = company()
     until = timestamp(log.ends_at)
-    due = as_table(log, found_at(log, str(until)))
+    due = required_table(log, found_at(log, str(until)))
     written = pd.DataFrame(
         {
             "CompanyCode": due["company"],
