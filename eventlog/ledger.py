@@ -22,6 +22,8 @@ from eventlog.policy import Policy
 
 BUCKETS = ("not due", "1-30", "31-60", "61-90", "90+")
 NO_DUE_DATE = "no due date"
+#: Every bucket, each worse than the one before; a due date comes to be known.
+AGEING = (NO_DUE_DATE, *BUCKETS)
 
 
 @dataclass(frozen=True)
@@ -181,9 +183,13 @@ def ageing_bucket(states: NDArray[np.void], moment: Ints) -> NDArray[np.object_]
 
 def bucket_of_days(days: NDArray[np.float64]) -> NDArray[np.object_]:
     """Ageing bucket of days overdue; NaN is "no due date"."""
+    return np.array(AGEING, dtype=object)[bucket_places(days)]
+
+
+def bucket_places(days: NDArray[np.float64]) -> Ints:
+    """Place in `AGEING` of the bucket of days overdue, shape (n,)."""
     edges = np.searchsorted([1, 31, 61, 91], np.nan_to_num(days), side="right")
-    names = np.array(BUCKETS, dtype=object)[edges]
-    return np.where(np.isnan(days), NO_DUE_DATE, names)
+    return np.where(np.isnan(days), 0, edges + 1).astype(np.int64)
 
 
 def ledger_table(log: EventLog, ledger: Ledger, cutoff: int) -> pd.DataFrame:

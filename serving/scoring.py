@@ -23,6 +23,7 @@ from eventlog.ledger import (
 from eventlog.log import DAY, MINOR, NONE, EventLog, datetimes, timestamp, units
 from eventlog.policy import Policy
 from eventlog.rates import Rates, currency_of_invoices
+from eventlog.roll_rates import OUTCOMES, bucket_code
 from eventlog.template import Role
 from features.as_of import AsOf
 from features.attributes import Encoding, last_stated
@@ -41,11 +42,9 @@ from training.fit import FEWEST_CASES
 from training.labels import DECIDED_BY, TARGETS, phase
 from training.model import RiskModel
 from training.provision import (
-    OUTCOMES,
     Flows,
     ProvisionMatrix,
     add_flows,
-    bucket_code,
     count_flows,
     matrix_of,
     month_ends,

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from distributed import Client
 
+from eventlog.ledger import AGEING
 from eventlog.log import EventLog, micros
 from eventlog.partitions import write_partitions
 from features.partitions import PartitionedLog
@@ -21,7 +22,7 @@ from serving.scoring import ROLL_RATE_MONTHS, Scored, score
 from serving.store import Run, Store
 from serving.worklist import COLUMN_NAMED, COLUMNS
 from tests.training.company import POLICY, TRAIN_UNTIL, company_log, company_rates, trained
-from training.provision import AGEING, provision_matrix
+from training.provision import provision_matrix
 from training.recoveries import loss_given_default
 from training.registry import Version
 
