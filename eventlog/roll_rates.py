@@ -16,7 +16,7 @@ from eventlog.known import Codes, Ints
 from eventlog.ledger import AGEING, Ledger, bucket_places, days_overdue, is_open
 from eventlog.log import NONE, EventLog
 from eventlog.open_invoices import open_at
-from eventlog.rates import Rates, converted, currency_of_invoices
+from eventlog.rates import InvoiceRates, Rates, converted
 
 #: Where a balance can be at the next moment.
 OUTCOMES = (*AGEING, "written off", "settled")
@@ -88,7 +88,7 @@ def follow_balances(log: EventLog, ledger: Ledger, ends: Ints, rates: Rates) -> 
     now = ends[month]
     then = ends[np.minimum(month + 1, len(ends) - 1)]
     states, later = ledger.as_of(invoice, now), ledger.as_of(invoice, then)
-    rate = rates.of(currency_of_invoices(log)[invoice], now)
+    rate = InvoiceRates(log, rates).at(invoice, now)
     owed, remaining, lost = (converted(money, rate) for money in follow(states, later))
     return Followed(
         invoice=invoice,

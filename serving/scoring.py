@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eventlog.blocks import in_parallel
 from eventlog.errors import DataError, NotReadyError, SettingsError
 from eventlog.known import Codes, Ints, known_by
 from eventlog.ledger import (
@@ -27,7 +28,7 @@ from eventlog.roll_rates import OUTCOMES, bucket_code
 from eventlog.template import Role
 from features.as_of import AsOf
 from features.attributes import Encoding, last_stated
-from features.blocks import Block, blocks_of, in_parallel
+from features.blocks import Block, blocks_of
 from features.matrix import Matrix, build_matrix, look_at
 from features.peers import Outcomes, PeerRecord, count_outcomes, record_of, sum_outcomes
 from features.snapshots import NO_SNAPSHOTS, Snapshots, at_cutoffs

@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eventlog.blocks import in_parallel
 from eventlog.errors import DataError, SettingsError
 from eventlog.known import Ints
 from eventlog.ledger import AGEING, Ledger
@@ -33,7 +34,7 @@ from eventlog.log import MINOR, EventLog, micros, timestamp
 from eventlog.policy import Policy
 from eventlog.rates import Rates
 from eventlog.roll_rates import OUTCOMES, follow_balances
-from features.blocks import Block, blocks_of, in_parallel
+from features.blocks import Block, blocks_of
 from features.matrix import look_at
 from features.snapshots import NO_SNAPSHOTS
 
