@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from eventlog.fold import Closed, empty_state, fold
+from eventlog.fold import STATE, Closed, empty_state, fold
 from eventlog.known import Codes, Ints, last_known
 from eventlog.lazy import lazy
 from eventlog.log import DAY, MINOR, NONE, EventLog, datetimes, units
@@ -66,6 +66,23 @@ class Ledger:
         states = self.steps[np.maximum(position, 0)]
         states[position < 0] = empty_state()[0]
         return states
+
+    def fields(self, position: Ints, names: tuple[str, ...]) -> NDArray[np.void]:
+        """Some fields of the state after each step, as `at` gives all of them: quicker for many.
+
+        Parameters
+        ----------
+        position : ndarray of int64, shape (n,)
+            The empty state for -1.
+        names : tuple of str
+            Fields of `eventlog.fold.STATE`.
+        """
+        found = np.empty(len(position), dtype=[(name, STATE[name]) for name in names])
+        blank, nothing = empty_state()[0], np.flatnonzero(position < 0)
+        for name in names:
+            found[name] = self.steps[name][position] if len(self.steps) else blank[name]
+            found[name][nothing] = blank[name]
+        return found
 
     @lazy
     def known_at(self) -> Ints:

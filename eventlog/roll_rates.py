@@ -20,6 +20,7 @@ from eventlog.rates import InvoiceRates, Rates, converted
 
 #: Where a balance can be at the next moment.
 OUTCOMES = (*AGEING, "written off", "settled")
+_FIELDS = ("issued_at", "closed", "balance", "due_date", "written_off", "written_off_at")
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,9 @@ def follow_balances(log: EventLog, ledger: Ledger, ends: Ints, rates: Rates) -> 
     invoice, month = open_at(ledger, ends)
     now = ends[month]
     then = ends[np.minimum(month + 1, len(ends) - 1)]
-    states, later = ledger.as_of(invoice, now), ledger.as_of(invoice, then)
+    states, later = (
+        ledger.fields(ledger.position(invoice, moment), _FIELDS) for moment in (now, then)
+    )
     rate = InvoiceRates(log, rates).at(invoice, now)
     owed, remaining, lost = (converted(money, rate) for money in follow(states, later))
     return Followed(
