@@ -50,7 +50,7 @@ DSO: tuple[Kpi, ...] = (
         unknown="n_sales_unknown",
         needs=_ISSUE,
         headline=True,
-        formula="Sum of the gross amounts of the invoices issued in the month, as known at its end.",
+        formula="Sum of the gross amounts of the invoices issued in the month as its end has them.",
         excluded=f"{_UNKNOWN} Credit notes are not taken off, and a later change of an amount "
         "does not restate the month.",
         source="Common base of all figures in days of sales; gross, because a credit note may "
@@ -294,7 +294,7 @@ AGEING: tuple[Kpi, ...] = (
         excluded="Invoices without a due date, and those closed by a credit note by then. Written "
         "off is not paid.",
         source="At risk as a rate of invoices (Upflow): every invoice counts once, paid ones too.",
-        example="1 / 2 = 0.5",
+        example="1 / 3 = 0.3333",
     ),
 )
 
