@@ -110,10 +110,7 @@ class Ledger:
 def keep_ledger(log: EventLog, policy: Policy) -> Ledger:
     """Fold the log into the states of its invoices, under a policy."""
     rows = log.of_invoice
-    level = np.full(len(log), -1, dtype=np.int8)
-    if "DunningLevel" in log.columns:
-        stated = log.columns["DunningLevel"].values.astype(np.float64)
-        level = np.where(np.isnan(stated), -1, np.clip(stated, 0, 99)).astype(np.int8)
+    level = stated_levels(log)
     steps, offsets = fold(
         log.invoice_starts,
         role=log.role[rows],
@@ -133,6 +130,14 @@ def keep_ledger(log: EventLog, policy: Policy) -> Ledger:
         n_activities=len(log.activities),
     )
     return Ledger(steps, offsets)
+
+
+def stated_levels(log: EventLog) -> NDArray[np.int8]:
+    """Dunning level that each event states, shape (n_events,); -1 where it states none."""
+    if "DunningLevel" not in log.columns:
+        return np.full(len(log), -1, dtype=np.int8)
+    stated = log.columns["DunningLevel"].values.astype(np.float64)
+    return np.where(np.isnan(stated), -1, np.clip(stated, 0, 99)).astype(np.int8)
 
 
 def days_overdue(states: NDArray[np.void], moment: Ints) -> NDArray[np.float64]:

@@ -15,6 +15,11 @@ from typing import Any
 
 from eventlog.errors import NotFoundError, SettingsError
 
+#: What can pause the dunning of an invoice.
+PAUSES = ("dispute", "promise", "agency")
+#: Letters that a policy may have.
+MOST_LETTERS = 30
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -45,6 +50,12 @@ class Policy:
         No new call within this many days of the last contact.
     dunning_days : tuple of int
         Days past due at which letter 1, 2, … is due.
+    dunning_tolerance_days : int
+        A letter is on time up to the end of the day so many days after it was due.
+    dunning_paused_by : tuple of {'dispute', 'promise', 'agency'}
+        While one of these is open on an invoice, no letter is due and its days do not count.
+    dunning_min_balance : float
+        No letter is due for a balance below this, in the invoice's currency.
     band_high, band_medium : float
         Risk bands by probability of late payment (or of staying open): high from `band_high`,
         medium from `band_medium`, low below.
@@ -65,6 +76,9 @@ class Policy:
     annual_rate: float = 0.08
     quiet_days: int = 5
     dunning_days: tuple[int, ...] = (7, 21, 35)
+    dunning_tolerance_days: int = 3
+    dunning_paused_by: tuple[str, ...] = ("dispute", "promise")
+    dunning_min_balance: float = 0.0
     band_high: float = 0.5
     band_medium: float = 0.2
     never_lowers_risk: tuple[str, ...] = ("n_promises_broken",)
@@ -106,6 +120,8 @@ def checked(policy: Policy) -> Policy:
         ("loss_given_default", 0, 1),
         ("annual_rate", 0, 10),
         ("quiet_days", 0, 365),
+        ("dunning_tolerance_days", 0, 60),
+        ("dunning_min_balance", 0, 1_000_000),
         ("band_high", 0, 1),
         ("band_medium", 0, 1),
     ):
@@ -120,6 +136,16 @@ def checked(policy: Policy) -> Policy:
     days = policy.dunning_days
     if any(b <= a for a, b in pairwise(days)) or any(d < 0 for d in days):
         raise SettingsError(f"'dunning_days' is {list(days)}. List rising days past due.")
+    if len(days) > MOST_LETTERS:
+        raise SettingsError(
+            f"'dunning_days' lists {len(days)} letters. List at most {MOST_LETTERS}."
+        )
+    unknown = [name for name in policy.dunning_paused_by if name not in PAUSES]
+    if unknown:
+        raise SettingsError(
+            f"'dunning_paused_by' names {unknown}, which cannot pause dunning. Choose among "
+            f"{list(PAUSES)}."
+        )
     return policy
 
 
@@ -152,7 +178,11 @@ _CALLED = {
     tuple: "a list of {}",
 }
 #: What the values of a list are, by the list's name; whole numbers where it is not named.
-_LISTED: dict[str, type] = {"never_lowers_risk": str, "never_raises_risk": str}
+_LISTED: dict[str, type] = {
+    "never_lowers_risk": str,
+    "never_raises_risk": str,
+    "dunning_paused_by": str,
+}
 
 
 def _typed(stated: Mapping[str, Any], source: str) -> dict[str, Any]:

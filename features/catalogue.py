@@ -59,6 +59,8 @@ days_since_payment | days | part payments | days since the last part payment | M
 dunning_level | level | dunning | dunning level reached | Highest level of the letters sent so far.
 n_letters | count | dunning | dunning letters sent | Collection letters so far.
 days_since_letter | days | dunning | days since the last dunning letter | Missing without a letter.
+n_dunning_steps_missed | count | dunning policy | dunning letters not sent in time | Letters that the policy called for and whose window ended without them; missing without a due date.
+days_dunning_behind | days | dunning policy | days the next dunning letter is overdue | Days since it was due by the policy, pauses left out; 0 while none is due, missing without a due date.
 n_contacts | count | contacts | calls and reminders so far | Collection activities, calls and reminders.
 days_since_contact | days | contacts | days since the last contact | Missing without a contact.
 n_disputes | count | disputes | disputes so far | Disputes registered on this invoice.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from eventlog.dunning import behind_at, marks_of
 from eventlog.known import Ints, last_known, starts_of
 from eventlog.ledger import days_in_dispute, days_overdue
 from eventlog.log import DAY, NONE
@@ -23,6 +24,9 @@ def invoice_features(seen: AsOf, encoding: Encoding) -> dict[str, Floats]:
     amount = np.where(amount_known, as_units(seen.of_states("amount")), np.nan)
     balance = np.where(amount_known, as_units(seen.of_states("balance")), np.nan)
     promised = np.where(s["promise_open"] == 1, s["promised_date"], NONE)
+    marks = marks_of(seen.log, seen.ledger, seen.policy)
+    missed, behind = behind_at(seen.ledger, marks, seen.step, now, seen.policy)
+    has_due = s["due_date"] != NONE
     features = {
         "age_days": days_since(now, s["first_event_at"]),
         "days_past_due": days_overdue(s, now),
@@ -42,6 +46,8 @@ def invoice_features(seen: AsOf, encoding: Encoding) -> dict[str, Floats]:
         "dunning_level": s["level"],
         "n_letters": s["n_letters"],
         "days_since_letter": days_since(now, s["last_letter_at"]),
+        "n_dunning_steps_missed": np.where(has_due, missed, np.nan),
+        "days_dunning_behind": np.where(has_due, behind, np.nan),
         "n_contacts": s["n_contacts"],
         "days_since_contact": days_since(now, s["last_contact_at"]),
         "n_disputes": s["n_disputes"],

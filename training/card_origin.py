@@ -34,6 +34,7 @@ TOP = 20
 _POLICY_UNIT = {
     "dunning_days": "days past due",
     "settled_tolerance": "of the invoice's currency",
+    "dunning_min_balance": "of the invoice's currency",
     "annual_rate": "a year",
 }
 #: Policy numbers that `duecast train` takes as options.

@@ -74,6 +74,8 @@ def test_an_unknown_key_is_refused_with_those_that_are_known(tmp_path: Path) -> 
         ("dunning_days = 7", "a list of whole numbers"),
         ("dunning_days = ['7']", "a list of whole numbers"),
         ("dunning_days = [true]", "a list of whole numbers"),
+        ("dunning_paused_by = 'dispute'", "a list of texts"),
+        ("dunning_paused_by = [1]", "a list of texts"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(tmp_path: Path, line: str, wanted: str) -> None:
@@ -93,6 +95,8 @@ RANGES = {
     "loss_given_default": (0, 1),
     "annual_rate": (0, 10),
     "quiet_days": (0, 365),
+    "dunning_tolerance_days": (0, 60),
+    "dunning_min_balance": (0, 1_000_000),
     "band_high": (0.2, 1),
     "band_medium": (0, 0.5),
 }
@@ -129,6 +133,19 @@ def test_dunning_days_rise(days: tuple[int, ...]) -> None:
         Policy().changed(dunning_days=days)
 
 
+def test_a_policy_has_at_most_thirty_letters() -> None:
+    assert len(Policy().changed(dunning_days=tuple(range(30))).dunning_days) == 30
+    with pytest.raises(SettingsError, match=r"lists 31 letters\. List at most 30"):
+        Policy().changed(dunning_days=tuple(range(31)))
+
+
+def test_what_pauses_dunning_is_chosen_from_a_list(tmp_path: Path) -> None:
+    assert read(tmp_path, "dunning_paused_by = []\n").dunning_paused_by == ()
+    assert read(tmp_path, "dunning_paused_by = ['agency']\n").dunning_paused_by == ("agency",)
+    with pytest.raises(SettingsError, match=r"names \['holiday'\].*Choose among \['dispute'"):
+        read(tmp_path, "dunning_paused_by = ['dispute', 'holiday']\n")
+
+
 # Changes
 
 
@@ -142,6 +159,13 @@ def test_what_a_run_keeps_of_a_policy_gives_the_same_policy() -> None:
     policy = Policy(late_after_days=9, dunning_days=(1, 2), reporting_currency="EUR")
     kept = policy.as_dict() | {"dunning_days": list(policy.dunning_days)}  # as JSON keeps it
     assert Policy().changed(**kept) == policy
+
+
+def test_a_record_from_before_a_key_gives_its_default() -> None:
+    before = Policy(late_after_days=9).as_dict()
+    added = ("dunning_tolerance_days", "dunning_paused_by", "dunning_min_balance")
+    kept = {name: value for name, value in before.items() if name not in added}
+    assert Policy().changed(**kept) == Policy(late_after_days=9)
 
 
 @pytest.mark.parametrize(
