@@ -15,6 +15,7 @@ CHAPTERS = {
     "punctuality": "Punctuality",
     "collections": "Roll rates",
     "dunning": "Dunning",
+    "adherence": "Dunning policy",
     "disputes": "Disputes",
     "promises": "Promises",
     "cash_application": "Cash application",

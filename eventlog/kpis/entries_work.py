@@ -62,6 +62,46 @@ DUNNING: tuple[Kpi, ...] = (
     ),
 )
 
+ADHERENCE: tuple[Kpi, ...] = (
+    Kpi(
+        name="dunning_adherence",
+        family="adherence",
+        title="Dunning adherence",
+        unit="share",
+        better="up",
+        seen="cutoff",
+        kind="ratio",
+        numerator="n_sent_in_time",
+        denominator="n_called_for",
+        split="dunning level",
+        column="PaymentDueDate",
+        headline=True,
+        formula="Of the letters of a level that the policy called for in the month: those sent in "
+        "time / all that were sent, skipped or missed.",
+        excluded="Letters whose time is not over, and those that a pause or a closing made "
+        "unnecessary. docs/conformance.md defines each verdict.",
+        source="Adherent steps over required steps; a letter sent too early is not in time.",
+        example="1 / 2 = 0.5",
+    ),
+    Kpi(
+        name="letters_not_sent",
+        family="adherence",
+        title="Dunning letters not sent",
+        unit="count",
+        better="down",
+        seen="cutoff",
+        kind="sum",
+        numerator="n_not_sent",
+        n="n_called_for",
+        split="dunning level",
+        column="PaymentDueDate",
+        formula="Letters that the policy called for in the month and that were skipped or missed.",
+        excluded="As for dunning_adherence.",
+        source="The same as a count.",
+        example="B got none: = 1",
+    ),
+)
+
 DISPUTES: tuple[Kpi, ...] = (
     Kpi(
         name="disputes",
@@ -580,4 +620,13 @@ TEAM: tuple[Kpi, ...] = (
     ),
 )
 
-ENTRIES = (*DUNNING, *DISPUTES, *PROMISES, *CASH_APPLICATION, *WRITE_OFFS, *CREDIT, *TEAM)
+ENTRIES = (
+    *DUNNING,
+    *ADHERENCE,
+    *DISPUTES,
+    *PROMISES,
+    *CASH_APPLICATION,
+    *WRITE_OFFS,
+    *CREDIT,
+    *TEAM,
+)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from eventlog.blocks import first_customers, in_parallel
 from eventlog.errors import DataError
 from eventlog.kpis import (
+    adherence,
     ageing,
     cash_application,
     collections,
@@ -58,6 +59,7 @@ COLUMNS = (
     "note",
 )
 _FAMILIES: dict[str, ModuleType] = {
+    "adherence": adherence,
     "ageing": ageing,
     "cash_application": cash_application,
     "collections": collections,

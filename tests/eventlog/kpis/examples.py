@@ -54,8 +54,19 @@ def letters() -> EventLog:
     )
 
 
+def dunned() -> EventLog:
+    """Due on 1 March, a letter called for on the 8th: sent on the 9th to A, never to B."""
+    return make_log(
+        *(happened(x, "post", "2024-02-01", amount=100, due="2024-03-01") for x in "AB"),
+        happened("A", "letter", "2024-03-09T12:00", level=1),
+        happened("A", "pay", "2024-03-18", moved=100),
+        happened("B", "pay", "2024-03-18", moved=100),
+        happened("Z", "post", "2024-04-01", amount=1),
+    )
+
+
 def disputes() -> EventLog:
-    """Three disputes in March: 5 days over the price of 100, 10 days over the quantity of 200, open."""
+    """Three disputes in March: 5 days over a price, 10 days over a quantity, one open."""
     return make_log(
         happened("A", "post", "2024-02-20", amount=100, due="2024-04-20"),
         happened("A", "dispute", "2024-03-01T12:00", reason="Price"),
@@ -200,6 +211,8 @@ EXAMPLES = {
     "roll_rate": Example("receivables", part="not due"),
     "dunning_letters": Example("letters"),
     "dunning_effectiveness": Example("letters", part="1"),
+    "dunning_adherence": Example("dunned"),
+    "letters_not_sent": Example("dunned"),
     "disputes": Example("disputes"),
     "disputed_amount": Example("disputes"),
     "dispute_cycle_time": Example("disputes"),
