@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.synthetic import Events, SnapshotRows
+from eventlog.blocks import in_parallel
 from eventlog.log import DAY, Column, EventLog
-from features.blocks import Block, blocks_of, in_parallel
+from features.blocks import Block, blocks_of
 from features.running_totals import Deltas, read_at, sort_facts, totals_at
 from features.snapshots import Snapshots
 

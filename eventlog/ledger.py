@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from eventlog.fold import Closed, empty_state, fold
+from eventlog.fold import STATE, Closed, empty_state, fold
 from eventlog.known import Codes, Ints, last_known
 from eventlog.lazy import lazy
 from eventlog.log import DAY, MINOR, NONE, EventLog, datetimes, units
@@ -22,6 +22,8 @@ from eventlog.policy import Policy
 
 BUCKETS = ("not due", "1-30", "31-60", "61-90", "90+")
 NO_DUE_DATE = "no due date"
+#: Every bucket, each worse than the one before; a due date comes to be known.
+AGEING = (NO_DUE_DATE, *BUCKETS)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,23 @@ class Ledger:
         states = self.steps[np.maximum(position, 0)]
         states[position < 0] = empty_state()[0]
         return states
+
+    def fields(self, position: Ints, names: tuple[str, ...]) -> NDArray[np.void]:
+        """Some fields of the state after each step, as `at` gives all of them: quicker for many.
+
+        Parameters
+        ----------
+        position : ndarray of int64, shape (n,)
+            The empty state for -1.
+        names : tuple of str
+            Fields of `eventlog.fold.STATE`.
+        """
+        found = np.empty(len(position), dtype=[(name, STATE[name]) for name in names])
+        blank, nothing = empty_state()[0], np.flatnonzero(position < 0)
+        for name in names:
+            found[name] = self.steps[name][position] if len(self.steps) else blank[name]
+            found[name][nothing] = blank[name]
+        return found
 
     @lazy
     def known_at(self) -> Ints:
@@ -186,9 +205,13 @@ def ageing_bucket(states: NDArray[np.void], moment: Ints) -> NDArray[np.object_]
 
 def bucket_of_days(days: NDArray[np.float64]) -> NDArray[np.object_]:
     """Ageing bucket of days overdue; NaN is "no due date"."""
+    return np.array(AGEING, dtype=object)[bucket_places(days)]
+
+
+def bucket_places(days: NDArray[np.float64]) -> Ints:
+    """Place in `AGEING` of the bucket of days overdue, shape (n,)."""
     edges = np.searchsorted([1, 31, 61, 91], np.nan_to_num(days), side="right")
-    names = np.array(BUCKETS, dtype=object)[edges]
-    return np.where(np.isnan(days), NO_DUE_DATE, names)
+    return np.where(np.isnan(days), 0, edges + 1).astype(np.int64)
 
 
 def ledger_table(log: EventLog, ledger: Ledger, cutoff: int) -> pd.DataFrame:

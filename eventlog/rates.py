@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from eventlog.dates import parse_moments
 from eventlog.errors import DataError, NotFoundError, bad_rows
-from eventlog.known import Codes, Ints, last_known, starts_of
+from eventlog.known import Codes, Ints, known_by, last_known, starts_of
+from eventlog.lazy import lazy
 from eventlog.log import NONE, EventLog
 
 
@@ -184,6 +185,40 @@ def first_currency(log: EventLog) -> tuple[Codes, Ints]:
         level[log.invoice[rows]] = column.values[rows]
         since[log.invoice[rows]] = log.known_at[rows]
     return level, since
+
+
+@dataclass(frozen=True)
+class InvoiceRates:
+    """What an amount of an invoice is worth in the reporting currency, moment by moment.
+
+    Attributes
+    ----------
+    log : EventLog
+    rates : Rates
+    """
+
+    log: EventLog
+    rates: Rates
+
+    @lazy
+    def _currency(self) -> tuple[Codes, Ints]:
+        """Currency of each invoice as its place in the rate table, and since when it is known."""
+        level, since = first_currency(self.log)
+        column = self.log.columns.get("CurrencyCode")
+        levels = () if column is None else column.levels
+        used, place = np.unique(level, return_inverse=True)
+        return self.rates.code_of(np.array([*levels, ""], dtype=object)[used])[place], since
+
+    def at(self, invoice: Codes, moment: Ints) -> NDArray[np.float64]:
+        """Rates of invoices at moments, shape (n,).
+
+        A currency that is stated later is not known yet: the amount counts as it stands.
+        """
+        if not len(self.rates.currencies):
+            return np.ones(len(invoice))
+        code, since = self._currency
+        stated = known_by(since[invoice], moment)
+        return self.rates.of_code(np.where(stated, code[invoice], -1).astype(np.int32), moment)
 
 
 def rates_for(log: EventLog, rates: Rates | None) -> Rates:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eventlog.known import Codes, Ints, known_by, last_known
+from eventlog.known import Codes, Ints, last_known
 from eventlog.lazy import lazy
 from eventlog.ledger import Ledger
 from eventlog.log import MINOR, NONE, EventLog
 from eventlog.policy import Policy
-from eventlog.rates import Rates, converted, first_currency
+from eventlog.rates import InvoiceRates, Rates, converted
 from features.snapshots import Snapshots
 
 Floats = NDArray[np.float64]
@@ -68,19 +68,13 @@ class AsOf:
         )
 
     @lazy
-    def _currency(self) -> tuple[Codes, Ints]:
-        """Currency of each invoice as its place in the rate table, and since when it is known."""
-        level, since = first_currency(self.log)
-        levels = (
-            self.log.columns["CurrencyCode"].levels if "CurrencyCode" in self.log.columns else ()
-        )
-        used, place = np.unique(level, return_inverse=True)
-        return self.rates.code_of(np.array([*levels, ""], dtype=object)[used])[place], since
+    def _rate(self) -> InvoiceRates:
+        return InvoiceRates(self.log, self.rates)
 
     @lazy
     def _rate_of_step(self) -> Floats:
         steps = self.ledger.steps
-        return self._rate(np.ascontiguousarray(steps["invoice"]), self.ledger.known_at)
+        return self._rate.at(np.ascontiguousarray(steps["invoice"]), self.ledger.known_at)
 
     @lazy
     def _rate_of_state(self) -> Floats:
@@ -88,15 +82,6 @@ class AsOf:
         if not len(self.ledger.steps):
             return np.ones(len(self.step))
         return np.where(self.step < 0, 1.0, self._rate_of_step[known])
-
-    def _rate(self, invoice: Codes, moment: Ints) -> Floats:
-        """Reporting rate of invoices at moments.
-
-        A currency that is stated later is not known yet: the amount counts as it stands.
-        """
-        code, since = self._currency
-        stated = known_by(since[invoice], moment)
-        return self.rates.of_code(np.where(stated, code[invoice], -1).astype(np.int32), moment)
 
     def of_steps(self, name: str) -> Ints:
         """A money field of every step in minor units of the reporting currency; unknown is 0.

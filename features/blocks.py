@@ -7,22 +7,15 @@ what bounds the memory: only the finished rows outlive a block.
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 
+from eventlog.blocks import first_customers
 from eventlog.known import Ints
 from eventlog.log import EventLog
 from features.snapshots import Snapshots
-
-Work = TypeVar("Work")
-Result = TypeVar("Result")
 
 #: Events and snapshots together that make up a block, unless one customer has more.
 BLOCK_SIZE = 40_000
@@ -74,27 +67,4 @@ def _first_customers(log: EventLog, snapshots: Snapshots, size: int) -> Ints:
     """First customer of each block, and the number of customers."""
     work = np.bincount(log.customer, minlength=log.n_customers)
     work += np.bincount(log.invoice_customer[snapshots.invoice], minlength=log.n_customers)
-    number = np.cumsum(work) // size
-    begins = np.flatnonzero(np.diff(number, prepend=-1) > 0)
-    return np.append(np.union1d([0], begins), log.n_customers).astype(np.int64)
-
-
-def in_parallel(
-    work: Callable[[Work], Result], blocks: Iterator[Work], threads: int = 0
-) -> Iterator[Result]:
-    """Work on blocks, a few at a time, and yield the results in the blocks' order.
-
-    Parameters
-    ----------
-    threads : int
-        0 means one a core. Compiled passes and numpy let go of the interpreter while they run.
-    """
-    threads = threads or os.cpu_count() or 1
-    if threads == 1:
-        yield from map(work, blocks)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        waiting = deque(pool.submit(work, block) for block in islice(blocks, 2 * threads))
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(pool.submit(work, block) for block in islice(blocks, 1))
+    return first_customers(work, size)

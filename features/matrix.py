@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from eventlog.blocks import in_parallel
 from eventlog.known import Ints
 from eventlog.ledger import keep_ledger
 from eventlog.log import EventLog
@@ -16,7 +17,7 @@ from eventlog.policy import Policy
 from eventlog.rates import Rates
 from features.as_of import AsOf
 from features.attributes import CATEGORIES, Encoding, attribute_as_of
-from features.blocks import Block, blocks_of, in_parallel
+from features.blocks import Block, blocks_of
 from features.catalogue import FEATURES
 from features.customer import customer_features
 from features.due_calendar import calendar_features

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from eventlog.blocks import in_parallel
 from eventlog.errors import DataError
 from eventlog.known import Ints
 from eventlog.ledger import keep_ledger
@@ -22,7 +23,7 @@ from eventlog.policy import Policy
 from eventlog.rates import Rates
 from features.as_of import AsOf
 from features.attributes import Encoding
-from features.blocks import Block, blocks_of, in_parallel
+from features.blocks import Block, blocks_of
 from features.matrix import categories_of, columns_of, features_of, peer_record
 from features.peers import PeerRecord
 from features.snapshots import NO_SNAPSHOTS, Rhythm, grid, take_snapshots

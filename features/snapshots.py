@@ -10,13 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eventlog.errors import SettingsError
-from eventlog.known import Codes, Ints, first_knowing
+from eventlog.known import Codes, Ints
 from eventlog.ledger import Ledger, is_open
 from eventlog.log import NONE, EventLog, micros, timestamp
+from eventlog.open_invoices import open_at
 from eventlog.template import Role, role_of
 
 Rhythm = Literal["posting", "weekly", "monthly"]
-_FOREVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -71,25 +71,8 @@ def at_cutoffs(ledger: Ledger, cutoffs: Ints) -> Snapshots:
     cutoffs : ndarray of int64, shape (n_cutoffs,)
         Sorted.
     """
-    steps = ledger.steps
-    open_now = is_open(steps)
-    first_of_invoice = np.zeros(len(steps), dtype=bool)
-    first_of_invoice[ledger.first_steps] = True
-    before = np.roll(open_now, 1)
-    opens = np.flatnonzero(open_now & (first_of_invoice | ~before))
-    turns = np.flatnonzero(first_of_invoice | (open_now != before))
-    next_turn = np.append(turns, len(steps))[np.searchsorted(turns, opens, side="right")]
-    inside = np.minimum(next_turn, max(len(steps) - 1, 0))
-    same = (next_turn < len(steps)) & (steps["invoice"][inside] == steps["invoice"][opens])
-    begins = ledger.known_at[opens]
-    ends = np.where(same, ledger.known_at[inside], _FOREVER)
-    low, high = first_knowing(cutoffs, begins), first_knowing(cutoffs, ends)
-    count = np.maximum(high - low, 0)
-    within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
-    invoice = np.repeat(steps["invoice"][opens], count).astype(np.int32)
-    cutoff = cutoffs[np.repeat(low, count) + within] if len(cutoffs) else within.astype(np.int64)
-    order = np.lexsort((invoice, cutoff))
-    return Snapshots(invoice[order], cutoff[order])
+    invoice, place = open_at(ledger, cutoffs)
+    return Snapshots(invoice, cutoffs[place] if len(cutoffs) else place)
 
 
 def grid(rhythm: Rhythm, since: int, until: int) -> Ints:

@@ -18,19 +18,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eventlog.known import known_by
-from eventlog.ledger import is_open, keep_ledger
+from eventlog.ledger import AGEING, is_open, keep_ledger
 from eventlog.log import DAY, MINOR, EventLog, timestamp
 from eventlog.policy import Policy
 from eventlog.rates import Rates, converted, currency_of_invoices
+from eventlog.roll_rates import OUTCOMES, bucket_code, follow
 from serving.scoring import policy_of_models, refuse_late_cutoff, score
 from training.model import RiskModel
 from training.provision import (
-    AGEING,
     MONTHS,
-    OUTCOMES,
     ProvisionMatrix,
-    bucket_code,
-    follow,
     loss_rate,
     provision_matrix,
     refuse_forward,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eventlog.blocks import in_parallel
 from eventlog.errors import DataError, NotReadyError, SettingsError
 from eventlog.known import Codes, Ints, known_by
 from eventlog.ledger import (
@@ -23,10 +24,11 @@ from eventlog.ledger import (
 from eventlog.log import DAY, MINOR, NONE, EventLog, datetimes, timestamp, units
 from eventlog.policy import Policy
 from eventlog.rates import Rates, currency_of_invoices
+from eventlog.roll_rates import OUTCOMES, bucket_code
 from eventlog.template import Role
 from features.as_of import AsOf
 from features.attributes import Encoding, last_stated
-from features.blocks import Block, blocks_of, in_parallel
+from features.blocks import Block, blocks_of
 from features.matrix import Matrix, build_matrix, look_at
 from features.peers import Outcomes, PeerRecord, count_outcomes, record_of, sum_outcomes
 from features.snapshots import NO_SNAPSHOTS, Snapshots, at_cutoffs
@@ -42,11 +44,9 @@ from training.fit import FEWEST_CASES
 from training.labels import DECIDED_BY, TARGETS, phase
 from training.model import RiskModel
 from training.provision import (
-    OUTCOMES,
     Flows,
     ProvisionMatrix,
     add_flows,
-    bucket_code,
     count_flows,
     matrix_of,
     month_ends,

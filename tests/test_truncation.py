@@ -316,7 +316,7 @@ def test_a_search_that_looks_past_its_moment_is_found_out(monkeypatch, door, hol
     [
         ("eventlog.log.known_by", a_shorter_file_says_the_same, blind),
         ("eventlog.log.known_by", a_shorter_file_says_the_same, early),
-        ("features.as_of.known_by", a_shorter_file_says_the_same, blind),
+        ("eventlog.rates.known_by", a_shorter_file_says_the_same, blind),
         ("training.labels.known_by", labels_do_not_see_beyond_the_log, blind),
         ("training.labels.known_by", labels_do_not_see_beyond_the_log, early),
     ],
@@ -327,7 +327,7 @@ def test_a_mask_that_lets_later_events_pass_is_found_out(monkeypatch, door, hold
 
 
 @pytest.mark.parametrize(
-    "door", ["features.snapshots.first_knowing", "features.peers.first_knowing"]
+    "door", ["eventlog.open_invoices.first_knowing", "features.peers.first_knowing"]
 )
 def test_a_cutoff_that_knows_an_event_too_early_is_found_out(monkeypatch, door):
     monkeypatch.setattr(door, lambda cutoffs, known_at: first_knowing(cutoffs, known_at - 1))

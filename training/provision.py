@@ -26,22 +26,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eventlog.blocks import in_parallel
 from eventlog.errors import DataError, SettingsError
 from eventlog.known import Ints
-from eventlog.ledger import BUCKETS, NO_DUE_DATE, Ledger, ageing_bucket, is_open
-from eventlog.log import MINOR, NONE, EventLog, micros, timestamp
+from eventlog.ledger import AGEING, Ledger
+from eventlog.log import MINOR, EventLog, micros, timestamp
 from eventlog.policy import Policy
-from eventlog.rates import Rates, converted, currency_of_invoices
-from features.blocks import Block, blocks_of, in_parallel
+from eventlog.rates import Rates
+from eventlog.roll_rates import OUTCOMES, follow_balances
+from features.blocks import Block, blocks_of
 from features.matrix import look_at
-from features.snapshots import NO_SNAPSHOTS, at_cutoffs
+from features.snapshots import NO_SNAPSHOTS
 
 Floats = NDArray[np.float64]
 
-#: Rows of the matrix, each worse than the one before; a due date comes to be known.
-AGEING = (NO_DUE_DATE, *BUCKETS)
-#: Where a balance can be a month later: its columns.
-OUTCOMES = (*AGEING, "written off", "settled")
+#: The matrix has a row for each bucket in `AGEING`, a column for each of `OUTCOMES`.
 _LOST = len(AGEING)
 #: Months behind a cutoff over which balances are followed.
 MONTHS = 12
@@ -187,36 +186,6 @@ def provision_matrix(
     return matrix_of(flows, repeats=repeats)
 
 
-def bucket_code(states: NDArray[np.void], moment: Ints) -> NDArray[np.int64]:
-    """Place in `AGEING` of the ageing bucket of states at moments, shape (n,)."""
-    found = pd.Index(AGEING).get_indexer(pd.Index(ageing_bucket(states, moment)))
-    return found.astype(np.int64)
-
-
-def follow(states: NDArray[np.void], later: NDArray[np.void]) -> tuple[Ints, Ints, Ints]:
-    """What has become of balances by a later moment; the rest of each was settled.
-
-    Parameters
-    ----------
-    states, later : ndarray of STATE, shape (n,)
-        Of the same invoices; open at the first moment.
-
-    Returns
-    -------
-    balance, remaining, written_off : ndarray of int64, shape (n,)
-        Minor units. What the amount has grown by in between is not part of the balance that is
-        followed. A write-off counts where it qualifies, as it does for the label: half of the
-        balance then open, above the tolerance. An unknown balance is 0.
-    """
-    balance = np.where(states["balance"] == NONE, 0, states["balance"])
-    open_then = np.where(is_open(later), later["balance"], 0)
-    remaining = np.clip(open_then, 0, balance)
-    given_up = np.where(
-        later["written_off_at"] != NONE, later["written_off"] - states["written_off"], 0
-    )
-    return balance, remaining, np.clip(given_up, 0, balance - remaining)
-
-
 def count_flows(log: EventLog, ledger: Ledger, ends: Ints, rates: Rates) -> Flows:
     """Count how the balances of a log, or of a part of one, moved between month ends.
 
@@ -228,24 +197,16 @@ def count_flows(log: EventLog, ledger: Ledger, ends: Ints, rates: Rates) -> Flow
         From `month_ends`.
     """
     months = len(ends) - 1
-    seen = at_cutoffs(ledger, ends)
-    states = ledger.as_of(seen.invoice, seen.cutoff)
-    rate = rates.of(currency_of_invoices(log)[seen.invoice], seen.cutoff)
-    month, bucket = np.searchsorted(ends, seen.cutoff), bucket_code(states, seen.cutoff)
-    then = ends[np.minimum(month + 1, months)]
-    owed, remaining, lost = (
-        converted(money, rate) for money in follow(states, ledger.as_of(seen.invoice, then))
-    )
-    later = bucket_code(ledger.as_of(seen.invoice, then), then)
+    rows = follow_balances(log, ledger, ends, rates)
     balance = np.zeros((months + 1, len(AGEING)), dtype=np.int64)
-    np.add.at(balance, (month, bucket), owed)
+    np.add.at(balance, (rows.month, rows.bucket), rows.balance)
     n_open = np.zeros_like(balance)
-    np.add.at(n_open, (month, bucket), 1)
-    lost = np.minimum(lost, owed - remaining)  # both were rounded
+    np.add.at(n_open, (rows.month, rows.bucket), 1)
     moved = np.zeros((months + 1, len(AGEING), len(OUTCOMES)), dtype=np.int64)
-    np.add.at(moved, (month, bucket, later), remaining)
-    np.add.at(moved[..., _LOST], (month, bucket), lost)
-    np.add.at(moved[..., _LOST + 1], (month, bucket), owed - remaining - lost)
+    np.add.at(moved, (rows.month, rows.bucket, rows.later), rows.remaining)
+    np.add.at(moved[..., _LOST], (rows.month, rows.bucket), rows.written_off)
+    settled = rows.balance - rows.remaining - rows.written_off
+    np.add.at(moved[..., _LOST + 1], (rows.month, rows.bucket), settled)
     return Flows(ends, moved[:months], balance, n_open)
 
 

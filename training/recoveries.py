@@ -19,12 +19,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from eventlog.blocks import in_parallel
 from eventlog.known import Ints, known_by
 from eventlog.ledger import keep_ledger
 from eventlog.log import DAY, MINOR, NONE, EventLog, timestamp
 from eventlog.policy import Policy
 from eventlog.rates import Rates, converted, currency_of_invoices
-from features.blocks import Block, blocks_of, in_parallel
+from features.blocks import Block, blocks_of
 from features.snapshots import NO_SNAPSHOTS
 
 Floats = NDArray[np.float64]

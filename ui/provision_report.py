@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from eventlog.ledger import AGEING
 from eventlog.log import timestamp
+from eventlog.roll_rates import OUTCOMES
 from serving.expected_credit_loss import CreditLoss
-from training.provision import AGEING, OUTCOMES
 from training.recoveries import LossGivenDefault
 from ui.figures import number
 

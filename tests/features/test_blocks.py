@@ -5,8 +5,9 @@ import time
 import numpy as np
 import pytest
 
+from eventlog.blocks import in_parallel
 from features import blocks
-from features.blocks import blocks_of, in_parallel
+from features.blocks import blocks_of
 from features.matrix import build_matrix
 from tests.features.drawn import POLICY, encoding_of, matrix_of, random_log, rates, snapshots_of
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from eventlog.errors import DataError, SettingsError
+from eventlog.ledger import AGEING
 from eventlog.log import DAY, micros
 from serving.expected_credit_loss import (
     CreditLoss,
@@ -21,7 +22,7 @@ from tests.builders import happened, make_log
 from tests.training.company import POLICY, TRAIN_UNTIL, company_log, company_rates, trained
 from training.labels import TARGETS
 from training.model import RiskModel
-from training.provision import AGEING, provision_matrix
+from training.provision import provision_matrix
 
 CUTOFF = TRAIN_UNTIL
 

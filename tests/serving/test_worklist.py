@@ -12,7 +12,7 @@ import pytest
 from distributed import Client
 
 from eventlog.fold import Matured
-from eventlog.ledger import keep_ledger
+from eventlog.ledger import AGEING, keep_ledger
 from eventlog.log import EventLog, micros
 from eventlog.partitions import write_partitions
 from features.partitions import PartitionedLog
@@ -26,7 +26,7 @@ from serving.store import Run, Store
 from serving.worklist import COLUMN_NAMED, COLUMNS
 from tests.training.company import POLICY, TRAIN_UNTIL, company_log, company_rates, trained
 from tests.training.tables import table
-from training.provision import AGEING, provision_matrix
+from training.provision import provision_matrix
 from training.recoveries import loss_given_default
 from training.registry import Version
 

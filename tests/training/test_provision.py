@@ -9,23 +9,21 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from eventlog.errors import DataError, SettingsError
-from eventlog.ledger import keep_ledger
+from eventlog.ledger import AGEING, keep_ledger
 from eventlog.log import DAY, MINOR, EventLog, micros
 from eventlog.policy import Policy
 from eventlog.rates import rates_for, rates_from_table
 from eventlog.reader import log_from_frame
+from eventlog.roll_rates import OUTCOMES, follow
 from serving.worklist import AGEING_BUCKETS
 from tests.builders import frames, happened, make_log
 from tests.training.company import company_frame, company_log, company_rates
 from training.provision import (
-    AGEING,
     DAYS_A_MONTH,
-    OUTCOMES,
     Flows,
     ProvisionMatrix,
     add_flows,
     count_flows,
-    follow,
     loss_rate,
     matrix_of,
     month_ends,
