@@ -15,6 +15,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from eventlog.dynamics.engine import first_row
 from eventlog.dynamics.enums import ENUM_OF, OPEN_ENUMS, Enums
 from eventlog.dynamics.schema import TABLES
 from eventlog.dynamics.source import UNREAD
@@ -117,7 +118,7 @@ def extraction_time(
     latest = " UNION ALL ".join(
         f'SELECT max(CreatedDateTime) AS made FROM "{name}"' for name in with_created
     )
-    (made,) = connection.execute(f"SELECT max(made) FROM ({latest})").fetchone() or (None,)
+    (made,) = first_row(connection, f"SELECT max(made) FROM ({latest})")
     if stated is not None:
         if made is not None and made > stated:
             raise SettingsError(
@@ -131,9 +132,7 @@ def extraction_time(
         f'SELECT max("{column}") AS day FROM "{table}"'
         for table, column in (name.split(".") for name in _DATED)
     )
-    (day,) = connection.execute(f"SELECT CAST(max(day) AS TIMESTAMP) FROM ({dated})").fetchone() or (
-        None,
-    )
+    (day,) = first_row(connection, f"SELECT CAST(max(day) AS TIMESTAMP) FROM ({dated})")
     if day is None:
         raise DataError("The export has no dates. State when it was made with --extracted-at.")
     return day, "the latest date, because the export has no CreatedDateTime"
@@ -199,7 +198,7 @@ def extract_events(
         "SELECT what, reason, CAST(sum(n) AS BIGINT) AS rows FROM left_out GROUP BY ALL "
         "HAVING sum(n) > 0 ORDER BY what, reason"
     ).df()
-    rows = _as_stated(connection.execute("FROM row_of_log").to_arrow_table(), extracted_at)
+    rows = _as_stated(connection.sql("FROM row_of_log").to_arrow_table(), extracted_at)
     return Events(rows, left_out, (*notes, *_notes(connection)))
 
 
@@ -228,9 +227,9 @@ def _as_stated(table: pa.Table, extracted_at: datetime) -> pa.Table:
 
 
 def _refuse_no_invoices(connection: duckdb.DuckDBPyConnection) -> None:
-    invoices, claims = connection.execute(
-        "SELECT (SELECT count(*) FROM invoice), (SELECT count(*) FROM CustTrans)"
-    ).fetchone() or (0, 0)
+    invoices, claims = first_row(
+        connection, "SELECT (SELECT count(*) FROM invoice), (SELECT count(*) FROM CustTrans)"
+    )
     if not invoices:
         raise DataError(
             f"None of the {claims:,} rows of CustTrans is an invoice: a positive AmountCur and a "
@@ -241,9 +240,9 @@ def _refuse_no_invoices(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _refuse_unknown_settlements(connection: duckdb.DuckDBPyConnection, enums: Enums) -> None:
     names = {number: label for label, number in enums.values["LedgerTransType"].items()}
-    missing = connection.execute(
-        "SELECT count(*), min(stated_other_id) FROM applied WHERE kind = 'missing'"
-    ).fetchone() or (0, None)
+    missing = first_row(
+        connection, "SELECT count(*), min(stated_other_id) FROM applied WHERE kind = 'missing'"
+    )
     if missing[0]:
         raise DataError(
             f"{missing[0]:,} settlements of invoices name a transaction that CustTrans of the same "
@@ -268,7 +267,7 @@ def _notes(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """What was noticed in the tables, in sentences."""
     notes = []
     for query_text, sentence in _NOTICED:
-        (count,) = connection.execute(query_text).fetchone() or (0,)
+        (count,) = first_row(connection, query_text)
         if count:
             notes.append(sentence.format(count=count))
     return notes

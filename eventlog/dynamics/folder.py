@@ -101,7 +101,8 @@ def _parts(path: Path) -> list[Path]:
     files = sorted(
         file
         for file in path.rglob("*")
-        if file.is_file() and not any(p.startswith((".", "_")) for p in file.relative_to(path).parts)
+        if file.is_file()
+        and not any(p.startswith((".", "_")) for p in file.relative_to(path).parts)
     )
     odd = [file.name for file in files if not file.name.lower().endswith(_SUFFIXES)]
     odd = [name for name in odd if not name.lower().endswith((".json", ".crc", ".md"))]
@@ -146,9 +147,7 @@ def _of_parquet(path: Path, columns: frozenset[str], label: str) -> Part:
         table = pq.read_table(path, columns=chosen, partitioning=None)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise DataError(
-            f"{label} cannot be read as Parquet: {reason}. Export it again."
-        ) from error
+        raise DataError(f"{label} cannot be read as Parquet: {reason}. Export it again.") from error
     return _part(tuple(table.column_names), table.columns, len(table), columns, label, numbered)
 
 

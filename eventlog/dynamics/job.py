@@ -15,10 +15,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from eventlog.dynamics.answers import with_answers
+from eventlog.dynamics.engine import connected
 from eventlog.dynamics.enums import Enums
 from eventlog.dynamics.extract import choose_companies, extract_events, extraction_time
 from eventlog.dynamics.schema import TABLES
-from eventlog.dynamics.source import UNREAD, Export, connected, load_export
+from eventlog.dynamics.source import UNREAD, Export, load_export
 from eventlog.dynamics.totals import (
     Totals,
     refuse_difference,

@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 
 from eventlog.dynamics.database import Database, opened_database, read_table
+from eventlog.dynamics.engine import first_row
 from eventlog.dynamics.enums import ENUM_OF, Enums
 from eventlog.dynamics.folder import Part, find_tables, read_part
 from eventlog.dynamics.schema import TABLES, Table
@@ -83,15 +84,6 @@ def key_of(table: Table) -> tuple[str, ...]:
     if table.name in KEYS:
         return KEYS[table.name]
     return ("DataAreaId", "RecId") if "DataAreaId" in names else ("RecId",)
-
-
-def connected() -> duckdb.DuckDBPyConnection:
-    """A DuckDB database in memory that counts in UTC and reads nothing by itself."""
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")
-    connection.execute("SET enable_external_access = false")
-    return connection
 
 
 def load_export(
@@ -243,9 +235,9 @@ def _latest(connection: duckdb.DuckDBPyConnection, table: Table, found: Found) -
     """
     key = ", ".join(f'"{name}"' for name in key_of(table))
     empty = " OR ".join(f'"{name}" IS NULL' for name in key_of(table))
-    total, keyless, distinct = _one(
+    total, keyless, distinct = first_row(
         connection,
-        f'SELECT count(*), count(*) FILTER (WHERE {empty}), count(DISTINCT ({key})) '
+        f"SELECT count(*), count(*) FILTER (WHERE {empty}), count(DISTINCT ({key})) "
         f'FROM "{table.name}"',
     )
     if keyless:
@@ -260,14 +252,14 @@ def _latest(connection: duckdb.DuckDBPyConnection, table: Table, found: Found) -
             f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY version DESC NULLS LAST, "
             "changed DESC NULLS LAST) = 1"
         )
-    (deleted,) = _one(connection, f'SELECT count(*) FROM "{table.name}" WHERE deleted')
+    (deleted,) = first_row(connection, f'SELECT count(*) FROM "{table.name}" WHERE deleted')
     return replace(found, rows=distinct - deleted, older=total - distinct, deleted=deleted)
 
 
 def _refuse_versions(connection: duckdb.DuckDBPyConnection, table: Table, key: str) -> None:
     """Stop where rows of one key differ although they are of one version."""
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
-    unclear, example = _one(
+    unclear, example = first_row(
         connection,
         f"SELECT count(*), min(shown) FROM (SELECT {key}, version, changed, "
         f"min(concat_ws(' ', {key})) AS shown FROM "
@@ -280,7 +272,3 @@ def _refuse_versions(connection: duckdb.DuckDBPyConnection, table: Table, key: s
             f"{unclear:,} keys (such as {example}), and nothing says which is the latest. Export "
             "VersionNumber or ModifiedDateTime with them, or each row once."
         )
-
-
-def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
-    return connection.execute(query).fetchone() or ()

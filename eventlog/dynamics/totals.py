@@ -180,7 +180,10 @@ def tie(before: pd.DataFrame, after: pd.DataFrame) -> Totals:
     table = table.sort_values(
         groups, key=lambda column: column.map(order) if column.name == "measure" else column
     )
-    for frame, columns in ((table, ("before", "after", "difference")), (apart, ("before", "after"))):
+    for frame, columns in (
+        (table, ("before", "after", "difference")),
+        (apart, ("before", "after")),
+    ):
         for column in columns:
             frame[column] = frame[column] / MINOR
     return Totals(table.reset_index(drop=True), apart)

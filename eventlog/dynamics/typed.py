@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from eventlog.cells import EMPTY_TEXTS
+from eventlog.dynamics.engine import first_row
 from eventlog.dynamics.folder import Part
 from eventlog.dynamics.schema import Column, Table
 from eventlog.errors import DataError
@@ -44,9 +45,7 @@ EXPECTED = {
     "datetime": "a time like 2024-05-31T17:00:00Z",
     "decimal": "an amount like 1500.75 of at most four decimals",
 }
-_MOMENT = (
-    r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)? ?(Z|[+-]\d{2}(:?\d{2})?)?"
-)
+_MOMENT = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)? ?(Z|[+-]\d{2}(:?\d{2})?)?"
 _WHOLE, _NUMBER = r"[+-]?\d{1,18}(\.0+)?", r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?"
 #: SQL of a moment that can be one, or that stands for none; anything else is a slip.
 _PLAUSIBLE = (
@@ -217,7 +216,9 @@ def _added(raw: pa.Table) -> list[str]:
     removed = "FALSE"
     if DELETED in names:
         flag = cells[DELETED]
-        removed = f"coalesce({flag.stated()} AND upper({flag.text()}) IN ('TRUE', '1', 'YES'), FALSE)"
+        removed = (
+            f"coalesce({flag.stated()} AND upper({flag.text()}) IN ('TRUE', '1', 'YES'), FALSE)"
+        )
     return [
         f"{_value(cells[version], 'integer', {})} AS version"
         if version
@@ -269,7 +270,7 @@ def _bad_cells(
     if not bad:
         return []
     counts = ", ".join(f"count(*) FILTER (WHERE {rule})" for rule in bad.values())
-    found = connection.execute(f"SELECT {counts} FROM raw").fetchone() or ()
+    found = first_row(connection, f"SELECT {counts} FROM raw")
     cells = []
     for (name, rule), count in zip(bad.items(), found, strict=True):
         if not count:
@@ -278,7 +279,9 @@ def _bad_cells(
             f'SELECT row, CAST("{folded(name)}" AS VARCHAR) FROM raw WHERE {rule} '
             f"ORDER BY row LIMIT {_SHOWN}"
         ).fetchall()
-        kind = READ_AS.get((table.name, name), next(c.type for c in table.columns if c.name == name))
+        kind = READ_AS.get(
+            (table.name, name), next(c.type for c in table.columns if c.name == name)
+        )
         where = tuple(f"{_place(parts, row)} '{text}'" for row, text in rows)
         cells.append(BadCells(table.name, name, EXPECTED[kind], int(count), where))
     return cells

@@ -1,5 +1,5 @@
 -- Payment Promise Created: status rows "promise to pay"; the follow-up date is the promised date, an
--- amount of 0 stands for the whole balance. A row that repeats date and amount of the row before it
+-- amount of 0 stands for the whole balance. A row that repeats date and amount of the row before it on its day
 -- is an edit of the same promise.
 
 CREATE TABLE promise AS
@@ -8,6 +8,7 @@ SELECT
     coalesce(
         lag(status) OVER w = status
         AND lag(follow_up) OVER w IS NOT DISTINCT FROM follow_up
+        AND lag(changed_on) OVER w = changed_on
         AND coalesce(lag(amount) OVER w, 0) = coalesce(amount, 0),
         FALSE
     ) AS is_edit
