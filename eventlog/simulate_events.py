@@ -276,7 +276,7 @@ def _incoming(
         booked = rng.random(n) < company.share_posted
         posted = working_day(known + rng.integers(0, 4, n))
         if bounced:
-            posted = np.minimum(posted, taken_back[rows])
+            posted = np.where(posted < taken_back[rows], posted, known)
         yield Block("Payment Posted", rows, who, posted * DAY, _none(n), values).take(booked)
         last = closed[rows] < NEVER
         if company.ledger_order:

@@ -1,10 +1,10 @@
 -- Invoice Settled: the settlement with which an invoice's amount was reached, if that was a payment,
 -- a cash discount or a penny difference. Taken from the dated settlements, each time it happened:
--- CustTrans.Closed knows only the last time.
+-- CustTrans.Closed knows only the last time. What was applied and taken back on one day closes nothing.
 
 CREATE TABLE counted AS
 SELECT company, invoice_id, kind, settled_on, amount, settlement_id, created_at, created_by
-FROM applied WHERE kind IN ('payment', 'discount')
+FROM applied_on WHERE kind IN ('payment', 'discount')
 UNION ALL
 SELECT company, invoice_id, kind, settled_on, amount, settlement_id, created_at, created_by
 FROM kept_on;
