@@ -90,10 +90,10 @@ class Company:
         penny difference closed the invoice it always is.
     ledger_order : bool
         Whether bookings keep the order that a ledger enforces: an invoice closes when its last
-        payment is posted, not before; a bounced payment had closed it, and was posted on a
-        day before it was taken back; closing by a credit note is no settlement by payment; an invoice entered
-        late is entered the next day; one request for credit at a time; letters bear the time of
-        the nightly job. Off, systems disagree in such things, as extracts from several do.
+        payment is posted, not before; a bounced payment had closed it, and was posted on a day
+        before it was taken back; closing by a credit note is no settlement by payment; an invoice
+        entered late is entered the next day; one request for credit at a time; letters bear the
+        time of the nightly job. Off, systems disagree in such things, as extracts from several do.
     """
 
     n_invoices: int = 20_000

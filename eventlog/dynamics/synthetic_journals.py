@@ -25,6 +25,8 @@ from eventlog.log import DAY, NONE
 
 CUSTOMER_PAYMENT, DAILY = 7, 0
 CUSTOMER, VENDOR, BANK = 1, 2, 6
+#: What stands for the number where a line marks several invoices.
+SEVERAL = "*"
 REASONS = ("BADDEBT", "INSOLVENT")
 _NAMES = ("CustPay", "WriteOff", "VendInv")
 _PREFIXES = ("CPJ-", "WOJ-", "VIJ-")
@@ -151,7 +153,9 @@ def journal_tables(ledger: Ledger, reason_of: Ints, until: int) -> dict[str, pa.
             "AmountCurDebit": lines["debit"],
             "CurrencyCode": books.currency(customer),
             "Invoice": books.invoice_id(mentioned),
-            "MarkedInvoice": books.invoice_id(invoice),
+            "MarkedInvoice": pc.if_else(
+                pa.array(lines["several"] == 1), SEVERAL, books.invoice_id(invoice)
+            ),
             "PaymMode": Coded(np.where(name == 0, 0, -1), ("ELECTR",)),
             "TransactionType": np.where(trans >= 0, ledger.trans["kind"][np.maximum(trans, 0)], 0),
             "ReasonRefRecID": np.where(trans >= 0, reason_of[np.maximum(trans, 0)], 0),
@@ -184,6 +188,7 @@ def _lines(ledger: Ledger) -> dict[str, Ints]:
         "marked": np.where(pay.recovery == 1, 0, pay.invoice + 1),
         "mentioned": np.where(pay.recovery == 1, pay.invoice + 1, 0),
         "recovery": pay.recovery,
+        "several": pay.several,
         "user": pay.receiver,
     }
     given_up = np.flatnonzero(trans["written_off"] > 0)

@@ -29,6 +29,7 @@ from eventlog.dynamics.synthetic_rows import (
 )
 from eventlog.known import Ints
 from eventlog.log import DAY, NONE
+from eventlog.simulate_company import Bools
 from eventlog.simulate_events import Block
 
 SALES, INTEREST, FREE_TEXT, LETTER_FEE = 2, 7, 8, 13
@@ -56,18 +57,20 @@ _RARE = 150
 
 @dataclass(frozen=True)
 class Journal:
-    """Lines of customer payments, one position each.
+    """Lines of customer payments, and the invoices that each pays.
 
     Attributes
     ----------
-    invoice, customer, day, entered, posted_day, cents, receiver, poster : ndarray of int64
-        Invoice -1 where none is marked; `day` is the value date, `entered` and `posted_at` are
-        microseconds, money in cents, users are codes.
-    recovery : ndarray of int64
-        1 for money that comes in after a write-off.
-    number : ndarray of int64
+    invoice, customer, day, entered, posted_day, posted_at, cents, receiver, poster : ndarray
+        Of int64, shape (n_lines,). Invoice -1 where none is marked; `day` is the value date,
+        `entered` and `posted_at` are microseconds, money in cents, users are codes.
+    recovery, several : ndarray of int64, shape (n_lines,)
+        1 for money that comes in after a write-off; 1 where one line pays several invoices.
+    number : ndarray of int64, shape (n_lines,)
         Journal number within the legal entity.
-    posted_at : ndarray of int64
+    paid_invoice, paid_line, paid_cents : ndarray of int64, shape (n_applications,)
+        What is applied to which invoice: first parts, then payments that bounce, then the last
+        ones, each in the order of the simulator's blocks.
     """
 
     invoice: Ints
@@ -80,7 +83,11 @@ class Journal:
     receiver: Ints
     poster: Ints
     recovery: Ints
+    several: Ints
     number: Ints
+    paid_invoice: Ints
+    paid_line: Ints
+    paid_cents: Ints
 
     def __len__(self) -> int:
         """Number of lines."""
@@ -260,7 +267,17 @@ def _payment_lines(books: Books, rng: np.random.Generator) -> Journal:
                 "recovery": int(activity == "Recovery Received"),
             }
         )
-    lines = joined(parts)
+    rows = joined(parts)
+    n_before, n_paid = (sum(len(block.time) for block in received[:k]) for k in (2, 3))
+    last = np.zeros(len(rows["created"]), dtype=np.bool_)
+    last[n_before:n_paid] = True
+    kept, line = _together(rows, last)
+    lines = {name: values[kept] for name, values in rows.items()}
+    lines["several"] = (np.bincount(line) > 1).astype(np.int64)
+    lines["cents"] = np.zeros(len(kept), dtype=np.int64)
+    np.add.at(lines["cents"], line, rows["cents"])
+    np.minimum.at(lines["created"], line, rows["created"])
+    lines["invoice"] = np.where(lines["several"] == 1, -1, lines["invoice"])
     entity = books.entity(lines["customer"])
     group, first = grouped(
         entity,
@@ -276,8 +293,29 @@ def _payment_lines(books: Books, rng: np.random.Generator) -> Journal:
         entered=lines.pop("created"),
         number=number,
         posted_at=lines["posted_day"] * DAY + 17 * HOUR + HOUR // 2 + number % 1_200 * SECOND,
+        paid_invoice=rows["invoice"][:n_paid],
+        paid_line=line[:n_paid],
+        paid_cents=rows["cents"][:n_paid],
         **lines,
     )
+
+
+def _together(rows: dict[str, Ints], last: Bools) -> tuple[Ints, Ints]:
+    """Put last payments of a customer that come in, count and are posted on one day on one line.
+
+    Returns
+    -------
+    kept : ndarray of int64, shape (n_lines,)
+        A row of each line.
+    line : ndarray of int64, shape (n_rows,)
+    """
+    day = rows["created"] // DAY
+    may = np.flatnonzero(last & (rows["day"] == day) & (rows["posted_day"] == day))
+    group, first = grouped(rows["customer"][may], day[may], rows["poster"][may])
+    leader = np.arange(len(day))
+    leader[may] = may[first[group]]
+    kept, line = np.unique(leader, return_inverse=True)
+    return kept, line
 
 
 def _post_credits(posting: _Posting, books: Books, rng: np.random.Generator) -> Ints:
@@ -323,24 +361,23 @@ def _apply_payments(
     posting: _Posting, books: Books, journal: Journal, paid: Ints, credited: Ints
 ) -> None:
     """Settle invoices with payments; close them with discounts and pennies; take some back."""
-    applied = np.flatnonzero((journal.invoice >= 0) & (journal.recovery == 0))
-    invoice = journal.invoice[applied]
-    at = journal.posted_at[applied]
-    batch = user(books, "Invoice Settled", invoice, journal.customer[applied])
+    invoice, line = journal.paid_invoice, journal.paid_line
+    customer, at = journal.customer[line], journal.posted_at[line]
+    batch = user(books, "Invoice Settled", invoice, customer)
     common = {"day": at // DAY, "user": batch}
-    posting.settle(at + SECOND, a=invoice, b=paid[applied], cents=journal.cents[applied], **common)
+    posting.settle(at + SECOND, a=invoice, b=paid[line], cents=journal.paid_cents, **common)
 
     part_paid, bounced, _last = books.blocks["Payment Received"]
     n_part, n_bounced = len(part_paid.time), len(bounced.time)
     part = np.zeros(len(books.invoices), dtype=np.int64)
     part[part_paid.invoice] = part_paid.values["PaymentAmount"]
-    less = (books.invoices.cents - credited - part)[invoice] - journal.cents[applied]
+    less = (books.invoices.cents - credited - part)[invoice] - journal.paid_cents
     less[:n_part] = 0
     short = np.flatnonzero(less > 0)
     small = posting.add(
         at[short],
         invoice=np.full(len(short), -1),
-        customer=journal.customer[applied[short]],
+        customer=customer[short],
         day=at[short] // DAY,
         kind=np.where(less[short] < _LEAST_DISCOUNT, PENNY, DISCOUNT),
         cents=-less[short],
@@ -358,7 +395,7 @@ def _apply_payments(
     back = books.one("Payment Reversed")
     lines = np.arange(n_part, n_part + n_bounced)
     pennies = short[(short >= n_part) & (short < n_part + n_bounced)] - n_part
-    _take_back(posting, books, back, paid[applied[lines]], back.values["PaymentAmount"], PAYMENT)
+    _take_back(posting, books, back, paid[line[lines]], back.values["PaymentAmount"], PAYMENT)
     _take_back(
         posting,
         books,
