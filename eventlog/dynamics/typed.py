@@ -101,35 +101,64 @@ def create_typed(
     raw = _raw(table, parts)
     connection.register("raw", raw)
     try:
-        stated, typed, bad = {}, {}, {}
-        for column in table.columns:
-            key = folded(column.name)
-            kind = READ_AS.get((table.name, column.name), column.type)
-            if key not in raw.column_names:
-                typed[column.name] = f"CAST(NULL AS {SQL_TYPES[kind]})"
-                continue
-            cell = _Cell(f'"{key}"', raw.schema.field(key).type)
-            value = _value(cell, kind, labels.get(column.name, {}))
-            typed[column.name] = _emptied(value, column, kind)
-            if kind != "string":
-                stated[column.name] = cell.stated()
-                bad[column.name] = f"{cell.stated()} AND ({value}) IS NULL"
-        chosen = [f'{expression} AS "{name}"' for name, expression in typed.items()]
-        chosen += _added(raw)
+        _stage(connection, table, raw, labels)
+        present = [column for column in table.columns if folded(column.name) in raw.column_names]
+        chosen = [
+            f'{_emptied(column)} AS "{column.name}"'
+            if column in present
+            else f'CAST(NULL AS {SQL_TYPES[_kind(table, column)]}) AS "{column.name}"'
+            for column in table.columns
+        ]
+        chosen += ["version", "changed", "deleted"]
         connection.execute(
-            f'CREATE OR REPLACE TABLE "{table.name}" AS SELECT {", ".join(chosen)} FROM raw'
+            f'CREATE OR REPLACE TABLE "{table.name}" AS SELECT {", ".join(chosen)} FROM staged'
         )
-        return _bad_cells(connection, table, parts, bad)
+        return _bad_cells(connection, table, present, parts)
     finally:
         connection.unregister("raw")
+        for name in ("cut", "staged"):
+            connection.execute(f"DROP TABLE IF EXISTS {name}")
+
+
+def _kind(table: Table, column: Column) -> str:
+    """Type a column is read as."""
+    return READ_AS.get((table.name, column.name), column.type)
+
+
+def _stage(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    raw: pa.Table,
+    labels: Mapping[str, Mapping[str, int]],
+) -> None:
+    """Make the table ``staged``: of each cell its text (``t_``), null if empty, and value (``v_``).
+
+    In two steps, so that no text is trimmed twice: first the texts, then what is made of them.
+    """
+    kinds = {field.name: _Cell(field.name, field.type) for field in raw.schema}
+    texts = [f'{cell.cut()} AS "{name}"' for name, cell in kinds.items() if name != "row"]
+    connection.execute(
+        f"CREATE OR REPLACE TABLE cut AS SELECT {', '.join(['row', *texts])} FROM raw"
+    )
+    values = ["row", *_added(kinds)]
+    for column in table.columns:
+        key = folded(column.name)
+        if key in kinds:
+            value = _value(kinds[key], _kind(table, column), labels.get(column.name, {}))
+            values += [f'"{key}" AS "t_{key}"', f'{value} AS "v_{key}"']
+    connection.execute(f"CREATE OR REPLACE TABLE staged AS SELECT {', '.join(values)} FROM cut")
 
 
 @dataclass(frozen=True)
 class _Cell:
-    """A column of the raw table: its name in SQL and its Arrow type."""
+    """A column of the raw table: its folded name and its Arrow type."""
 
-    name: str
+    key: str
     kind: pa.DataType
+
+    @property
+    def name(self) -> str:
+        return f'"{self.key}"'
 
     @property
     def is_text(self) -> bool:
@@ -137,93 +166,99 @@ class _Cell:
         return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
     @property
-    def is_float(self) -> bool:
-        return bool(pa.types.is_floating(self.kind))
+    def is_moment(self) -> bool:
+        return bool(pa.types.is_date(self.kind) or pa.types.is_timestamp(self.kind))
+
+    def cut(self) -> str:
+        """SQL of the cell, texts trimmed, NULL where nothing stands in it."""
+        if self.is_text:
+            empty = ", ".join(f"'{text}'" for text in EMPTY_TEXTS)
+            text = f"trim({self.name}, ' \t\r\n\u00a0')"
+            return f"CASE WHEN upper({text}) NOT IN ({empty}) THEN {text} END"
+        if pa.types.is_floating(self.kind):
+            return f"CASE WHEN NOT isnan({self.name}) THEN {self.name} END"
+        return self.name
 
     def text(self) -> str:
-        if self.is_text:
-            return f"trim({self.name}, ' \t\r\n\u00a0')"
-        if self.is_float:  # 12345.0 is the number 12345
+        """SQL of what was cut as text; 12345.0 is the number 12345."""
+        if pa.types.is_floating(self.kind):
             whole = f"{self.name} = floor({self.name}) AND abs({self.name}) < 9007199254740992"
             return (
                 f"CASE WHEN {whole} THEN CAST(CAST({self.name} AS BIGINT) AS VARCHAR) "
                 f"ELSE CAST({self.name} AS VARCHAR) END"
             )
-        return f"CAST({self.name} AS VARCHAR)"
-
-    def stated(self) -> str:
-        """SQL: whether something stands in the cell."""
-        if not self.is_text:
-            number = f" AND NOT isnan({self.name})" if self.is_float else ""
-            return f"({self.name} IS NOT NULL{number})"
-        empty = ", ".join(f"'{text}'" for text in EMPTY_TEXTS)
-        return f"({self.name} IS NOT NULL AND upper({self.text()}) NOT IN ({empty}))"
+        return self.name if self.is_text else f"CAST({self.name} AS VARCHAR)"
 
 
 def _value(cell: _Cell, kind: str, labels: Mapping[str, int]) -> str:
-    """SQL of the cell in its type; NULL where it cannot be read."""
+    """SQL of a cell that was cut in its type; NULL where it cannot be read."""
     text = cell.text()
     if kind == "string":
-        return f"CASE WHEN {cell.stated()} THEN {text} END"
+        return text
     if kind in ("date", "datetime"):
-        moment = f"CASE WHEN {_PLAUSIBLE.format(_moment(cell))} THEN {_moment(cell)} END"
-        return f"CAST({moment} AS DATE)" if kind == "date" else moment
+        return _moment(cell)
     if kind == "decimal":
-        return _amount(cell)
+        exact = f"TRY_CAST({text} AS DECIMAL(38,10))"
+        matches = f"regexp_full_match({text}, '{_NUMBER}')"
+        return f"CASE WHEN {matches} THEN {exact} END" if cell.is_text else exact
     if pa.types.is_boolean(cell.kind):
         return f"CAST({cell.name} AS BIGINT)"
     whole = f"CASE WHEN regexp_full_match({text}, '{_WHOLE}') THEN TRY_CAST({text} AS BIGINT) END"
     if not labels or not cell.is_text:
         return whole
-    words = labels if set(labels) != {"No", "Yes"} else labels | {"False": 0, "True": 1}
+    words = labels if set(labels) != {"No", "Yes"} else {**labels, "False": 0, "True": 1}
     cases = " ".join(f"WHEN '{label.upper()}' THEN {number}" for label, number in words.items())
     return f"coalesce({whole}, CASE upper(replace({text}, ' ', '')) {cases} END)"
 
 
 def _moment(cell: _Cell) -> str:
-    if pa.types.is_date(cell.kind) or pa.types.is_timestamp(cell.kind):
+    if cell.is_moment:
         return f"CAST({cell.name} AS TIMESTAMP)"
     if not cell.is_text:
         return "CAST(NULL AS TIMESTAMP)"
-    read = f"CAST(TRY_CAST({cell.text()} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP)"
-    return f"CASE WHEN regexp_full_match({cell.text()}, '{_MOMENT}') THEN {read} END"
+    read = f"CAST(TRY_CAST({cell.name} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP)"
+    return f"CASE WHEN regexp_full_match({cell.name}, '{_MOMENT}') THEN {read} END"
 
 
-def _amount(cell: _Cell) -> str:
-    """SQL of an amount; what lies beyond four decimals may be no more than a float's dust."""
-    exact = f"TRY_CAST({cell.text()} AS DECIMAL(38,10))"
-    if cell.is_text:
-        exact = f"CASE WHEN regexp_full_match({cell.text()}, '{_NUMBER}') THEN {exact} END"
-    rounded = f"TRY_CAST(round({exact}, 4) AS DECIMAL(28,4))"
-    return f"CASE WHEN abs(({exact}) - round({exact}, 4)) <= 0.000001 THEN {rounded} END"
-
-
-def _emptied(value: str, column: Column, kind: str) -> str:
-    """SQL of the value, NULL where it is what D365 writes for nothing."""
-    if kind in ("date", "datetime"):
-        return f"CASE WHEN ({value}) >= DATE '1900-01-02' THEN {value} END"
+def _emptied(column: Column) -> str:
+    """SQL of a staged value in its column's type, NULL where it is what D365 writes for nothing."""
+    value = f'"v_{folded(column.name)}"'
     if column.type == "bigInteger":
         return f"nullif({value}, 0)"
+    if column.type == "decimal":
+        return f"TRY_CAST(round({value}, 4) AS DECIMAL(28,4))"
+    if column.type == "date":
+        return f"CASE WHEN {value} >= TIMESTAMP '1900-01-02' THEN CAST({value} AS DATE) END"
+    if column.type == "datetime" or column.name == "StartDateTime":
+        return f"CASE WHEN {value} >= TIMESTAMP '1900-01-02' THEN {value} END"
     return f"upper({value})" if column.name == "DataAreaId" else value
 
 
-def _added(raw: pa.Table) -> list[str]:
+def _is_bad(column: Column, kind: str) -> str:
+    """SQL: something stands in the staged cell, but it is nothing of its type."""
+    text, value = f'"t_{folded(column.name)}"', f'"v_{folded(column.name)}"'
+    fault = f"{value} IS NULL"
+    if kind in ("date", "datetime"):
+        fault += f" OR NOT {_PLAUSIBLE.format(value)}"
+    if kind == "decimal":  # a float's dust beyond four decimals is none
+        fault += f" OR abs({value} - round({value}, 4)) > 0.000001"
+        fault += f" OR TRY_CAST(round({value}, 4) AS DECIMAL(28,4)) IS NULL"
+    return f"({text} IS NOT NULL AND ({fault}))"
+
+
+def _added(kinds: Mapping[str, _Cell]) -> list[str]:
     """SQL of version, changed and deleted."""
-    names = raw.column_names
-    version = next((name for name in VERSIONS if name in names), None)
-    change = next((name for name in CHANGES if name in names), None)
-    cells = {name: _Cell(f'"{name}"', raw.schema.field(name).type) for name in ADDED & set(names)}
+    version = next((name for name in VERSIONS if name in kinds), None)
+    change = next((name for name in CHANGES if name in kinds), None)
     removed = "FALSE"
-    if DELETED in names:
-        flag = cells[DELETED]
-        removed = (
-            f"coalesce({flag.stated()} AND upper({flag.text()}) IN ('TRUE', '1', 'YES'), FALSE)"
-        )
+    if DELETED in kinds:
+        text = kinds[DELETED].text()
+        removed = f"coalesce(upper({text}) IN ('TRUE', '1', 'YES'), FALSE)"
     return [
-        f"{_value(cells[version], 'integer', {})} AS version"
+        f"{_value(kinds[version], 'integer', {})} AS version"
         if version
         else "CAST(NULL AS BIGINT) AS version",
-        f"{_moment(cells[change])} AS changed" if change else "CAST(NULL AS TIMESTAMP) AS changed",
+        f"{_moment(kinds[change])} AS changed" if change else "CAST(NULL AS TIMESTAMP) AS changed",
         f"{removed} AS deleted",
     ]
 
@@ -264,26 +299,31 @@ def _joined(cells: Sequence[pa.ChunkedArray | pa.Array]) -> pa.ChunkedArray:
 def _bad_cells(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
+    present: Sequence[Column],
     parts: Sequence[Part],
-    bad: Mapping[str, str],
 ) -> list[BadCells]:
-    if not bad:
+    """Cells of the table ``staged`` that state something unreadable."""
+    rules = {
+        column.name: _is_bad(column, _kind(table, column))
+        for column in present
+        if _kind(table, column) != "string"
+    }
+    if not rules:
         return []
-    counts = ", ".join(f"count(*) FILTER (WHERE {rule})" for rule in bad.values())
-    found = first_row(connection, f"SELECT {counts} FROM raw")
+    counts = ", ".join(f"count(*) FILTER (WHERE {rule})" for rule in rules.values())
+    found = first_row(connection, f"SELECT {counts} FROM staged")
     cells = []
-    for (name, rule), count in zip(bad.items(), found, strict=True):
+    for (name, rule), count in zip(rules.items(), found, strict=True):
         if not count:
             continue
         rows = connection.execute(
-            f'SELECT row, CAST("{folded(name)}" AS VARCHAR) FROM raw WHERE {rule} '
+            f'SELECT row, CAST("t_{folded(name)}" AS VARCHAR) FROM staged WHERE {rule} '
             f"ORDER BY row LIMIT {_SHOWN}"
         ).fetchall()
-        kind = READ_AS.get(
-            (table.name, name), next(c.type for c in table.columns if c.name == name)
-        )
+        (column,) = (column for column in present if column.name == name)
         where = tuple(f"{_place(parts, row)} '{text}'" for row, text in rows)
-        cells.append(BadCells(table.name, name, EXPECTED[kind], int(count), where))
+        expected = EXPECTED[_kind(table, column)]
+        cells.append(BadCells(table.name, name, expected, int(count), where))
     return cells
 
 
