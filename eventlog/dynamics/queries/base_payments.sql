@@ -56,20 +56,32 @@ FROM applied_on AS a
 JOIN payment AS p ON p.company = a.company AND p.payment_id = a.other_id
 WHERE a.kind = 'payment' AND a.amount > 0;
 
--- The line by which a payment came in for an invoice.
+-- The line by which a payment came in for an invoice: one that marks it. Failing that, where the
+-- payment was applied on the day of its posting, a line of its voucher that names no invoice of the
+-- log, as lines do that mark several ("*") or none; that it was for this invoice is known only once
+-- it is applied.
 CREATE TABLE marking_line AS
 SELECT
-    p.company, p.invoice_id, p.payment_id,
-    min(l.value_date) AS value_date,
-    arg_min(l.created_at, l.value_date) AS created_at,
-    arg_min(l.created_by, l.value_date) AS created_by
+    p.company, p.invoice_id, p.payment_id, l.value_date, l.created_by,
+    CASE WHEN l.marked = i.stated_number THEN l.created_at
+        ELSE greatest(l.created_at, p.settled_created_at)
+    END AS created_at
 FROM paid_on AS p
 JOIN invoice AS i ON i.company = p.company AND i.invoice_id = p.invoice_id
 JOIN payment_line AS l
-    ON l.company = p.company AND l.voucher = p.voucher AND l.marked = i.stated_number
+    ON l.company = p.company AND l.voucher = p.voucher
     AND coalesce(l.customer, p.customer) = p.customer
+LEFT JOIN (SELECT DISTINCT company, stated_number FROM invoice) AS n
+    ON n.company = l.company AND n.stated_number = l.marked
 WHERE p.is_first
-GROUP BY ALL;
+    AND (
+        l.marked = i.stated_number
+        OR (n.stated_number IS NULL AND p.settled_on <= p.posted_on)
+    )
+QUALIFY row_number() OVER (
+    PARTITION BY p.company, p.invoice_id, p.payment_id
+    ORDER BY coalesce(l.marked = i.stated_number, FALSE) DESC, l.value_date, l.line_id
+) = 1;
 
 -- Lines of journals that are not posted, for the invoice that each marks.
 CREATE TABLE unposted AS

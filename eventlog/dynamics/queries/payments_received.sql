@@ -1,5 +1,5 @@
--- Payment Received: on the value date of the journal line that marks the invoice, else on the day
--- the payment was applied to it. The amount is what was applied. Lines of journals that are not
+-- Payment Received: on the value date of the journal line by which it came in (see base_payments),
+-- else on the day the payment was applied to the invoice. The amount is what was applied. Lines of journals that are not
 -- posted yet count with their own amount.
 
 INSERT INTO event BY NAME
