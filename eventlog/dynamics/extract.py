@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 
 import duckdb
 import pandas as pd
@@ -17,32 +16,9 @@ import pyarrow as pa
 
 from eventlog.dynamics.engine import first_row
 from eventlog.dynamics.enums import ENUM_OF, OPEN_ENUMS, Enums
-from eventlog.dynamics.schema import TABLES
-from eventlog.dynamics.source import UNREAD
+from eventlog.dynamics.queries import QUERIES, query, tables_read
 from eventlog.errors import DataError, SettingsError
 
-#: The queries in the order in which they run; later ones use what earlier ones made.
-QUERIES = (
-    "base_invoices",
-    "base_settlements",
-    "base_payments",
-    "invoice_generated",
-    "invoice_posted",
-    "dunning_letters",
-    "collection_activities",
-    "disputes",
-    "promises",
-    "payments_received",
-    "payments_posted",
-    "payments_reversed",
-    "credit_notes",
-    "write_offs",
-    "invoices_settled",
-    "recoveries",
-    "unapplied",
-    "credit_limits",
-    "attributes",
-)
 SOURCE_SYSTEM = "Microsoft Dynamics 365"
 #: Columns whose latest value is when the export was made, where nobody says it.
 _DATED = ("CustTrans.TransDate", "CustSettlement.TransDate", "CustInvoiceJour.InvoiceDate")
@@ -85,8 +61,8 @@ def choose_companies(connection: duckdb.DuckDBPyConnection, companies: Sequence[
             f"--company {', '.join(unknown)} is not in the export; it has {', '.join(names)}. "
             "Choose among them."
         )
-    for table in TABLES:
-        if table.name in UNREAD or all(c.name != "DataAreaId" for c in table.columns):
+    for table in tables_read():
+        if all(c.name != "DataAreaId" for c in table.columns):
             continue
         connection.execute(
             f'DELETE FROM "{table.name}" WHERE NOT list_contains(?, DataAreaId)', [wanted]
@@ -112,8 +88,8 @@ def extraction_time(
     """
     with_created = [
         table.name
-        for table in TABLES
-        if table.name not in UNREAD and any(c.name == "CreatedDateTime" for c in table.columns)
+        for table in tables_read()
+        if any(c.name == "CreatedDateTime" for c in table.columns)
     ]
     latest = " UNION ALL ".join(
         f'SELECT max(CreatedDateTime) AS made FROM "{name}"' for name in with_created
@@ -200,11 +176,6 @@ def extract_events(
     ).df()
     rows = _as_stated(connection.sql("FROM row_of_log").to_arrow_table(), extracted_at)
     return Events(rows, left_out, (*notes, *_notes(connection)))
-
-
-def query(name: str) -> str:
-    """Text of a query."""
-    return (files("eventlog.dynamics") / "queries" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def _as_stated(table: pa.Table, extracted_at: datetime) -> pa.Table:

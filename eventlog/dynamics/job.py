@@ -18,8 +18,8 @@ from eventlog.dynamics.answers import with_answers
 from eventlog.dynamics.engine import connected
 from eventlog.dynamics.enums import Enums
 from eventlog.dynamics.extract import choose_companies, extract_events, extraction_time
-from eventlog.dynamics.schema import TABLES
-from eventlog.dynamics.source import UNREAD, Export, load_export
+from eventlog.dynamics.queries import tables_read
+from eventlog.dynamics.source import Export, load_export
 from eventlog.dynamics.totals import (
     Totals,
     refuse_difference,
@@ -143,9 +143,8 @@ def import_export(
         export = load_export(
             connection, source, enums, schema=schema, progress=_within(progress, 0.0, 0.4)
         )
-        for table in TABLES:
-            if table.name not in UNREAD:
-                connection.execute(f'DELETE FROM "{table.name}" WHERE deleted')
+        for table in tables_read():
+            connection.execute(f'DELETE FROM "{table.name}" WHERE deleted')
         if companies:
             choose_companies(connection, companies)
         moment, why = extraction_time(connection, extracted_at)

@@ -20,13 +20,12 @@ from eventlog.dynamics.database import Database, opened_database, read_table
 from eventlog.dynamics.engine import first_row
 from eventlog.dynamics.enums import ENUM_OF, Enums
 from eventlog.dynamics.folder import Part, find_tables, read_part
-from eventlog.dynamics.schema import TABLES, Table
+from eventlog.dynamics.queries import columns_read, tables_read
+from eventlog.dynamics.schema import Table
 from eventlog.dynamics.typed import ADDED, create_typed, refuse_bad_cells
 from eventlog.errors import DataError
 from eventlog.mapping import folded
 
-#: Tables that are written by the simulation and show the state at the export: never read.
-UNREAD = ("CustTransOpen",)
 #: What identifies a row where that is not company and RecId.
 KEYS = {"CustTableSnapshots": ("DataAreaId", "AccountNum", "SnapshotDate")}
 Progress = Callable[[str, float], None]
@@ -127,7 +126,7 @@ def load_export(
         If required tables or columns are lacking, a file is damaged, cells cannot be read, or rows
         of one key differ and the export does not say which is the latest.
     """
-    tables = [table for table in TABLES if table.name not in UNREAD]
+    tables = tables_read()
     with _readers(source, schema, since, tables) as (name, readers):
         if not readers:
             raise DataError(
@@ -178,7 +177,7 @@ def _readers(
     source: str | Path, schema: str | None, since: datetime | None, tables: Sequence[Table]
 ) -> Iterator[tuple[str, Mapping[str, Reader]]]:
     """The source's name, and for each of its tables what reads it."""
-    wanted = {table.name: {folded(c.name) for c in table.columns} | ADDED for table in tables}
+    wanted = {table.name: {folded(name) for name in columns_read(table)} | ADDED for table in tables}
     if "://" in str(source):
         with opened_database(str(source), schema, tables) as database:
             yield (
@@ -221,7 +220,8 @@ def _absent_columns(table: Table, parts: Sequence[Part]) -> tuple[str, ...]:
     return tuple(
         column.name
         for column in table.columns
-        if not any(folded(column.name) in part.cells for part in parts)
+        if column.name in columns_read(table)
+        and not any(folded(column.name) in part.cells for part in parts)
     )
 
 

@@ -67,7 +67,4 @@ LEFT JOIN customer AS c ON c.company = e.company AND c.customer = e.customer
 LEFT JOIN (
     SELECT DataAreaId, SalesId, min(SalesOriginId) AS SalesOriginId FROM SalesTable GROUP BY ALL
 ) AS s ON s.DataAreaId = e.company AND s.SalesId = i.sales_order
-WHERE CAST(e.event_time AS DATE) <= extracted_on()
-ORDER BY
-    e.company, e.customer, i.number NULLS FIRST, e.event_time, e.recorded_time, e.activity,
-    e.payment_amount, e.user_id, e.dispute_reason, e.promised_date;
+WHERE CAST(e.event_time AS DATE) <= extracted_on();
