@@ -99,8 +99,11 @@ def _engine(url: str) -> tuple[Engine, str]:
         file = address.database if address.get_backend_name() == "sqlite" else None
         if file and file != ":memory:" and not Path(file).is_file():
             raise NotFoundError(f"There is no SQLite database at {file}. Check the URL.")
-        utc = {"options": "-c TimeZone=UTC"} if address.get_backend_name() == "postgresql" else {}
-        return create_engine(address, connect_args=utc), shown
+        if address.get_backend_name() == "postgresql":
+            stated = address.normalized_query.get("options", ())
+            options = " ".join((*stated, "-c TimeZone=UTC"))
+            address = address.update_query_dict({"options": options})
+        return create_engine(address), shown
     except (ArgumentError, SQLAlchemyError, ValueError) as error:
         raise SettingsError(
             "The database URL cannot be used. Write it like postgresql://user@host/database."
@@ -117,9 +120,9 @@ def _found(
 ) -> dict[str, SqlTable]:
     inspector = inspect(connection)
     if schema is not None and schema not in inspector.get_schema_names():
+        there = sorted(inspector.get_schema_names())
         raise SettingsError(
-            f"The database has no schema '{schema}'; it has {sorted(inspector.get_schema_names())}. "
-            "Choose one with --schema."
+            f"The database has no schema '{schema}'; it has {there}. Choose one with --schema."
         )
     names = [*inspector.get_table_names(schema), *inspector.get_view_names(schema)]
     found = {}

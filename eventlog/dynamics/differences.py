@@ -107,13 +107,14 @@ def _pairs(
     lines = []
     for column in (name for name in columns if name not in _KEY):
         left, right = paired[column], paired[f"{column} found"]
-        differs = paired[~((left == right) | (left.isna() & right.isna()))]
+        equal = (left == right).fillna(False).astype(bool) | (left.isna() & right.isna())
+        differs = paired[~equal]
         for activity, group in differs.groupby("ActivityName"):
             lines.append(
                 f"{activity}, {column} differs in {len(group):,} rows: "
                 + "; ".join(
                     f"{row['CompanyCode']} {row['InvoiceNumber'] or row['CustomerAccount']}: "
-                    f"{row[column]} → {row[f'{column} found']}"
+                    f"{_cell(row[column])} → {_cell(row[f'{column} found'])}"
                     for row in group.head(shown).to_dict("records")
                 )
             )
@@ -131,5 +132,14 @@ def _shown(row: dict[str, object], suffix: str) -> str:
     names = [name for name in row if not name.endswith(" found") and not name.startswith("_")]
     stated = {name: row[name if name in _KEY else name + suffix] for name in names}
     return ", ".join(
-        f"{name}={value}" for name, value in stated.items() if not pd.isna(value) and value != ""
+        f"{name}={_cell(value)}"
+        for name, value in stated.items()
+        if not pd.isna(value) and value != ""
     )
+
+
+def _cell(value: object) -> str:
+    """A cell as the log states it: numbers are compared in ten-thousandths."""
+    if isinstance(value, int | float | np.number) and not pd.isna(value):
+        return f"{float(value) / MINOR:g}"
+    return "nothing" if pd.isna(value) else str(value)
