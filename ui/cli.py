@@ -27,6 +27,7 @@ from ui import (
     card_commands,
     cash_commands,
     data_commands,
+    dynamics_commands,
     monitoring_commands,
     provision_commands,
     registry_commands,
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 for group in (
     data_commands,
+    dynamics_commands,
     training_commands,
     tuning_commands,
     registry_commands,

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
@@ -18,6 +19,17 @@ from eventlog.dynamics.answers import with_answers
 from eventlog.dynamics.engine import connected
 from eventlog.dynamics.enums import Enums
 from eventlog.dynamics.extract import choose_companies, extract_events, extraction_time
+from eventlog.dynamics.increment import (
+    Run,
+    changes,
+    drop_others,
+    keep_rows,
+    lacking_columns,
+    merge_kept,
+    read_run,
+    watermark,
+    with_run,
+)
 from eventlog.dynamics.queries import tables_read
 from eventlog.dynamics.source import Export, load_export
 from eventlog.dynamics.totals import (
@@ -27,7 +39,7 @@ from eventlog.dynamics.totals import (
     totals_of_log,
     totals_of_tables,
 )
-from eventlog.errors import DataError
+from eventlog.errors import DataError, SettingsError
 from eventlog.policy import Policy
 from eventlog.reader import log_of_arrow, read_log
 from eventlog.summary import ReadSummary
@@ -75,6 +87,8 @@ class Imported:
     left_out: pd.DataFrame
     totals: Totals
     notes: tuple[str, ...]
+    merged: pd.DataFrame | None = None
+    changes: pd.DataFrame | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -99,6 +113,8 @@ class Imported:
             "customers": self.summary.customers,
             "companies": self.summary.companies,
             "period": [moment.isoformat() for moment in self.summary.period],
+            "merged": None if self.merged is None else self.merged.to_dict("records"),
+            "changes": None if self.changes is None else self.changes.to_dict("records"),
             "notes": list(self.notes),
             "cannot_say": list(CANNOT_SAY),
         }
@@ -113,6 +129,9 @@ def import_export(
     companies: Sequence[str] = (),
     extracted_at: datetime | None = None,
     schema: str | None = None,
+    incremental: bool = False,
+    since: datetime | None = None,
+    keep: bool = True,
     progress: Progress | None = None,
 ) -> Imported:
     """Read an export of Dynamics 365 and write its event log.
@@ -130,6 +149,14 @@ def import_export(
         When the export was made (naive, UTC).
     schema : str, optional
         Of the database.
+    incremental : bool
+        Lay the export over the rows that the run which wrote `out` has kept; without such a log,
+        import in full.
+    since : datetime, optional
+        Of an incremental run from a database: read rows changed from then on, where tables say
+        when; default a day before the latest change that the earlier run saw.
+    keep : bool
+        Keep the rows beside the log, for incremental runs.
     progress : callable, optional
         Called with a stage's name and the share done, 0 to 1.
 
@@ -139,34 +166,57 @@ def import_export(
         As the steps do; and DataError if the money of tables and log does not tie. Nothing is
         written then.
     """
+    earlier = read_run(out) if incremental and out.exists() else None
     with connected() as connection:
         export = load_export(
-            connection, source, enums, schema=schema, progress=_within(progress, 0.0, 0.4)
+            connection,
+            source,
+            enums,
+            schema=schema,
+            since=(since or earlier.since) if earlier else None,
+            partial_export=earlier is not None,
+            progress=_within(progress, 0.0, 0.4),
         )
+        merged = merge_kept(connection, export, out, earlier) if earlier else None
         for table in tables_read():
             connection.execute(f'DELETE FROM "{table.name}" WHERE deleted')
-        if companies:
-            choose_companies(connection, companies)
+        chosen = _chosen_companies(connection, companies, earlier)
         moment, why = extraction_time(connection, extracted_at)
+        _refuse_earlier(moment, earlier)
         events = extract_events(connection, enums, moment, _within(progress, 0.4, 0.3))
         before = totals_of_tables(connection)
-    _tell(progress, "calculated attributes", 0.7)
-    log = log_of_arrow(events.rows, export.name)
-    rows = with_answers(events.rows, log, policy)
-    temporary = out.with_name(f".{out.name}.part.parquet")
-    try:
-        _tell(progress, "writing", 0.8)
-        pq.write_table(rows, temporary, row_group_size=ROW_GROUP, compression="zstd")
-        _tell(progress, "reading back", 0.85)
-        written, summary = read_log(temporary)
-        _refuse_quarantine(summary)
-        totals = tie(before, totals_of_log(written, policy))
-        refuse_difference(totals)
-        temporary.replace(out)
-    except OSError as error:
-        raise DataError(f"{out} cannot be written: {error.strerror}. Check the folder.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        _tell(progress, "calculated attributes", 0.7)
+        log = log_of_arrow(events.rows, export.name)
+        rows = with_answers(events.rows, log, policy)
+        run = Run(
+            kept=log.fingerprint if keep else "",
+            watermark=watermark(connection),
+            extracted_at=moment.isoformat(),
+            companies=chosen,
+            lacking=lacking_columns(export, earlier),
+        )
+        temporary = out.with_name(f".{out.name}.part.parquet")
+        try:
+            _tell(progress, "writing", 0.8)
+            stored = with_run(rows, run)
+            pq.write_table(stored, temporary, row_group_size=ROW_GROUP, compression="zstd")
+            _tell(progress, "reading back", 0.85)
+            written, summary = read_log(temporary)
+            _refuse_quarantine(summary)
+            totals = tie(before, totals_of_log(written, policy))
+            refuse_difference(totals)
+            changed = changes(out, rows) if earlier else None
+            if keep:
+                _tell(progress, "keeping tables", 0.95)
+                keep_rows(connection, out, run.kept)
+            temporary.replace(out)
+            drop_others(out, run.kept)
+        except OSError as error:
+            raise DataError(
+                f"{out} cannot be written: {error.strerror}. Check the folder."
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
     _tell(progress, "done", 1.0)
     counts = rows["ActivityName"].value_counts().to_pylist()
     return Imported(
@@ -177,8 +227,35 @@ def import_export(
         {item["values"]: item["counts"] for item in sorted(counts, key=lambda x: -x["counts"])},
         events.left_out,
         totals,
-        (*export.notes, *events.notes),
+        (*export.notes, *(merged.notes if merged else ()), *events.notes),
+        merged.rows if merged else None,
+        changed,
     )
+
+
+def _chosen_companies(
+    connection: duckdb.DuckDBPyConnection, companies: Sequence[str], earlier: Run | None
+) -> tuple[str, ...]:
+    """The companies to keep, the same in each run; none for all."""
+    chosen = tuple(sorted({company.upper() for company in companies}))
+    if earlier is not None and chosen and chosen != earlier.companies:
+        was = ", ".join(earlier.companies) or "all companies"
+        raise SettingsError(
+            f"--company {', '.join(chosen)} does not go with the earlier run, which took {was}. "
+            "Leave it out, or import anew without --incremental."
+        )
+    chosen = chosen or (earlier.companies if earlier else ())
+    if chosen:
+        choose_companies(connection, chosen)
+    return chosen
+
+
+def _refuse_earlier(moment: datetime, earlier: Run | None) -> None:
+    if earlier is not None and moment < datetime.fromisoformat(earlier.extracted_at):
+        raise SettingsError(
+            f"--extracted-at {moment:%Y-%m-%dT%H:%M:%SZ} lies before that of the earlier run, "
+            f"{earlier.extracted_at}Z. State when the new export was made."
+        )
 
 
 def _refuse_quarantine(summary: ReadSummary) -> None:

@@ -177,7 +177,9 @@ def _readers(
     source: str | Path, schema: str | None, since: datetime | None, tables: Sequence[Table]
 ) -> Iterator[tuple[str, Mapping[str, Reader]]]:
     """The source's name, and for each of its tables what reads it."""
-    wanted = {table.name: {folded(name) for name in columns_read(table)} | ADDED for table in tables}
+    wanted = {
+        table.name: {folded(name) for name in columns_read(table)} | ADDED for table in tables
+    }
     if "://" in str(source):
         with opened_database(str(source), schema, tables) as database:
             yield (

@@ -28,6 +28,7 @@ MEASURES = {
     "paid": "paid, less what was reversed",
     "credited": "credited",
     "written_off": "written off",
+    "discounted": "cash discounts, penny differences",
     "open": "open balance",
     "recovered": "recovered after write-off",
     "unapplied": "unapplied payments and credits",
@@ -62,6 +63,13 @@ WITH sums AS (
         WHERE value_date <= extracted_on() GROUP BY ALL
     ) AS r ON r.company = i.company AND r.invoice_id = i.invoice_id
     GROUP BY i.company, i.currency, i.number, i.amount
+),
+standing AS (
+    SELECT
+        *,
+        CASE WHEN settled_by_payment + credited + written_off + discount >= amount
+            THEN discount ELSE 0 END AS discounted
+    FROM sums
 )
 SELECT
     company, currency, invoice,
@@ -69,16 +77,15 @@ SELECT
     CAST(10000 * (settled_by_payment + unposted) AS BIGINT) AS paid,
     CAST(10000 * credited AS BIGINT) AS credited,
     CAST(10000 * written_off AS BIGINT) AS written_off,
+    CAST(10000 * discounted AS BIGINT) AS discounted,
     CAST(10000 * (
-        amount - settled_by_payment - unposted - credited - written_off
-        - CASE WHEN settled_by_payment + credited + written_off + discount >= amount
-            THEN discount ELSE 0 END
+        amount - settled_by_payment - unposted - credited - written_off - discounted
     ) AS BIGINT) AS open,
     CAST(10000 * recovered AS BIGINT) AS recovered,
     CAST(0 AS BIGINT) AS unapplied
-FROM sums
+FROM standing
 UNION ALL
-SELECT e.company, t.currency, '', 0, 0, 0, 0, 0, 0,
+SELECT e.company, t.currency, '', 0, 0, 0, 0, 0, 0, 0,
     CAST(10000 * sum(e.payment_amount) AS BIGINT)
 FROM event AS e
 LEFT JOIN customer AS t USING (company, customer)
@@ -140,6 +147,7 @@ def totals_of_log(log: EventLog, policy: Policy) -> pd.DataFrame:
             "invoice": log.invoice_keys["invoice"].to_numpy(),
             "invoiced": np.where(known, states["amount"], 0),
             **sums,
+            "discounted": states["cleared"],
             "open": np.where(known, states["balance"], 0) - states["overpaid"] - renamed,
             "unapplied": 0,
         }

@@ -68,7 +68,11 @@ FROM claim
 WHERE why_not IS NULL;
 
 INSERT INTO left_out
-SELECT 'Invoices (CustTrans)', why_not, count(*) FROM claim WHERE why_not IS NOT NULL GROUP BY ALL;
+SELECT
+    'Invoices (CustTrans)',
+    why_not || ': ' || CAST(sum(amount) AS DECIMAL(28, 2)) || ' ' || currency || ' of ' || company,
+    count(*)
+FROM claim WHERE why_not IS NOT NULL GROUP BY company, currency, why_not;
 INSERT INTO left_out
 SELECT
     'Rows of CustInvoiceJour',
