@@ -8,7 +8,7 @@ the youngest invoices are open and nobody knows how they will fare.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from eventlog.known import Ints
 from eventlog.log import DAY, NONE
-from eventlog.simulate_chase import HOUR, collect
+from eventlog.simulate_chase import HOUR, Payments, collect
 from eventlog.simulate_company import Bools, Company, Floats, checked, rates
 from eventlog.simulate_customers import (
     CHANNELS,
@@ -61,7 +61,7 @@ COLUMNS = (
     "SalesChannel",
     "PaymentTermsDays",
 )
-_USERS = (
+USERS = (
     "batch",
     "bankimport",
     "billing1",
@@ -71,7 +71,7 @@ _USERS = (
     "credit1",
     *(name.lower().replace(" ", ".") for name in COLLECTORS),
 )
-_FIRST_COLLECTOR = len(_USERS) - len(COLLECTORS)
+_FIRST_COLLECTOR = len(USERS) - len(COLLECTORS)
 _SOURCES = ("Microsoft Dynamics 365", "Bank Statement Import")
 #: Done by a nightly job in the collector's name.
 _BATCHES = ("Dunning Letter Generated", "Overdue Reminder Sent")
@@ -125,16 +125,30 @@ def simulate(company: Company | None = None, seed: int = 0) -> pd.DataFrame:
     invoices that are open then.
     """
     company = checked(Company() if company is None else company)
+    customers, invoices, _, written = draw(company, seed)
+    end = int(customers.edges[company.months]) * DAY
+    blocks = []
+    for block in written:
+        inside = block.known() < end
+        blocks.append(block if inside.all() else block.take(inside))
+    return _frame(company, customers, invoices, blocks, end + 2 * HOUR)
+
+
+def draw(company: Company, seed: int) -> tuple[Customers, Invoices, Payments, Iterator[Block]]:
+    """Everything that happens to a checked company, what lies beyond the end of its log too.
+
+    Returns
+    -------
+    Customers, Invoices, Payments
+    iterator of Block
+        Draws as it goes.
+    """
     draws = [np.random.default_rng([seed, stage]) for stage in range(4)]
     customers = make_customers(company, draws[0])
     invoices = issue(company, customers, draws[1])
     payments = collect(company, customers, invoices, draws[2])
-    end = int(customers.edges[company.months]) * DAY
-    blocks = []
-    for block in write_down(company, customers, invoices, payments, draws[3]):
-        inside = block.known() < end
-        blocks.append(block if inside.all() else block.take(inside))
-    return _frame(company, customers, invoices, blocks, end + 2 * HOUR)
+    blocks = write_down(company, customers, invoices, payments, draws[3])
+    return customers, invoices, payments, blocks
 
 
 def rate_table(company: Company | None = None, seed: int = 0) -> pd.DataFrame:
@@ -171,13 +185,11 @@ def _frame(
     names = [activity.name for activity in ACTIVITIES]
     codes = np.array([names.index(block.activity) for block in blocks], dtype=np.int8)
     activity = np.repeat(codes, [len(block.time) for block in blocks])[order]
-    first, sharing = (np.array(column) for column in zip(*map(_desk, names), strict=True))
-    by_collector = first[activity] < 0
+    user, by_collector = users(customers, activity, invoice, customer)
     collector = customers.collector[customer]
-    desk = first[activity] + np.where(invoice < 0, customer, invoice) % sharing[activity]
     has_collector = by_collector | np.isin(activity, [names.index(name) for name in _BATCHES])
     account_code, accounts = pd.factorize(np.array(customers.account, dtype=object), sort=True)
-    number, numbers = _numbers(customers.company[invoices.customer])
+    number, numbers = invoice_numbers(customers.company[invoices.customer])
 
     def values(name: str) -> Ints:
         parts = [block.values.get(name, np.full(len(block.time), NONE)) for block in blocks]
@@ -215,7 +227,7 @@ def _frame(
         "PromisedAmount": money("PromisedAmount"),
         "CreditLimit": money("CreditLimit"),
         "CollectorAssigned": _texts(np.where(has_collector, collector, -1), COLLECTORS),
-        "UserId": _texts(np.where(by_collector, _FIRST_COLLECTOR + collector, desk), _USERS),
+        "UserId": _texts(user, USERS),
         "SourceSystem": _texts(activity == names.index("Payment Received"), _SOURCES),
         "LastDataUpdate": np.full(len(order), updated).view("datetime64[us]"),
         "SalesChannel": _texts(of_invoice(invoices.channel), CHANNELS),
@@ -224,13 +236,52 @@ def _frame(
     return pd.DataFrame(columns, columns=list(COLUMNS), copy=False)
 
 
+def users(
+    customers: Customers, activity: NDArray[np.int8], invoice: Ints, customer: Ints
+) -> tuple[Ints, Bools]:
+    """Who recorded events, and whether that was the collector.
+
+    Parameters
+    ----------
+    customers : Customers
+    activity : ndarray of int8, shape (n,)
+        Positions in the template's activities.
+    invoice, customer : ndarray of int64, shape (n,)
+        Positions; invoice -1 on events of a customer alone.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Codes into `USERS`.
+    ndarray of bool, shape (n,)
+    """
+    desks = [_desk(named.name) for named in ACTIVITIES]
+    first, sharing = (np.array(column) for column in zip(*desks, strict=True))
+    by_collector = first[activity] < 0
+    desk = first[activity] + np.where(invoice < 0, customer, invoice) % sharing[activity]
+    collector = _FIRST_COLLECTOR + customers.collector[customer]
+    return np.where(by_collector, collector, desk), by_collector
+
+
 def _desk(activity: str) -> tuple[int, int]:
     """First user of an activity and how many share it; -1 where the collector does it."""
     return _DESKS.get(role_of(activity), (-1, 1))
 
 
-def _numbers(company: NDArray[np.int8]) -> tuple[Ints, list[str]]:
-    """Invoice numbers, counted in the order of posting within each legal entity."""
+def invoice_numbers(company: NDArray[np.int8]) -> tuple[Ints, list[str]]:
+    """Invoice numbers, counted in the order of posting within each legal entity.
+
+    Parameters
+    ----------
+    company : ndarray of int8, shape (n_invoices,)
+        Legal entity of each invoice, by day of posting.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_invoices,)
+        Positions in the list.
+    list of str
+    """
     number = np.empty(len(company), dtype=np.int64)
     longest = 0
     for code in range(len(COMPANIES)):

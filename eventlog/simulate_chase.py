@@ -32,6 +32,8 @@ from eventlog.simulate_invoices import (
 )
 
 HOUR = DAY // 24
+#: Time of day at which letters are made where they bear one; see `Company.ledger_order`.
+NIGHTLY = 5 * HOUR
 #: Share of invoices outside disputes that a credit note closes (goods returned).
 SHARE_RETURNED = 0.006
 #: Days past the last letter at which collectors call once more.
@@ -257,6 +259,7 @@ def _chased(
     )
     gentle = np.isin(customers.segment[who], (0, 3)) & (overdue.risk < 2)
     actions: dict[str, list[Actions]] = {}
+    nightly = NIGHTLY if company.ledger_order else 0
     _remind(overdue, actions, rng)
     last_letter = company.dunning_days[-1]
     for step, after in enumerate((*company.dunning_days, *(last_letter + d for d in LATER_CALLS))):
@@ -264,10 +267,10 @@ def _chased(
         slip = np.where(rng.random(n) < 0.12, rng.integers(3, 13, n), rng.integers(0, 2, n))
         day = _allowed(overdue, overdue.due + planned + slip, rng)
         if step < len(company.dunning_days):
-            _write(overdue, actions, day, step + 1, rng)
+            _write(overdue, actions, day, step + 1, nightly, rng)
         _call(overdue, actions, day, rng)
     handed_over = (overdue.closed > overdue.agency) & ~overdue.disputed_on(overdue.agency)
-    _note(actions, "Sent to Agency", overdue, handed_over, overdue.agency * DAY)
+    _note(actions, "Sent to Agency", overdue, handed_over, overdue.agency * DAY + nightly)
     overdue.last = np.where(handed_over, np.maximum(overdue.last, overdue.agency), overdue.last)
 
     n_all = len(invoices)
@@ -309,6 +312,7 @@ def _write(
     actions: dict[str, list[Actions]],
     day: Ints,
     level: int,
+    nightly: int,
     rng: np.random.Generator,
 ) -> None:
     """A letter, sometimes skipped (more in holidays); those who can pay often do so after it."""
@@ -316,7 +320,8 @@ def _write(
     holidays = np.isin(month_of_year(day), (7, 11))
     sent = (overdue.closed > day) & (day < overdue.agency)
     sent &= rng.random(n) >= 0.06 + 0.08 * holidays
-    _note(actions, "Dunning Letter Generated", overdue, sent, day * DAY, level=np.full(n, level))
+    level_of = np.full(n, level)
+    _note(actions, "Dunning Letter Generated", overdue, sent, day * DAY + nightly, level=level_of)
     overdue.last = np.where(sent, day, overdue.last)
     moved = sent & (rng.random(n) < overdue.means_to)
     overdue.bring_forward(moved, day + 2 + np.rint(rng.exponential(4.0, n)).astype(np.int64))

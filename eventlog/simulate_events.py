@@ -22,7 +22,6 @@ from eventlog.simulate_customers import Customers
 from eventlog.simulate_invoices import NEVER, PART_CREDITED, Invoices, weekday, working_day
 from eventlog.template import ISSUING_ROLES, role_of
 
-SHARE_POSTED, SHARE_SETTLED = 0.85, 0.96
 SHARE_RECOVERED = 0.4
 #: Days past due at which a write-off is first thought of, and days of silence before it.
 WRITE_OFF_FROM, WRITE_OFF_SPREAD, SILENT_DAYS = 150, 120, 60
@@ -90,7 +89,7 @@ def write_down(
 ) -> Iterator[Block]:
     """Events of the company, one block an activity, in no order of time."""
     money = _money(company, customers, invoices, payments, rng)
-    yield from _issuing(customers, invoices, payments, rng)
+    yield from _issuing(company, customers, invoices, payments, rng)
     yield from _disputes(invoices, rng)
     for activity, done in payments.actions.items():
         yield from _chasing(activity, done, invoices, rng)
@@ -152,7 +151,11 @@ def _money(
 
 
 def _issuing(
-    customers: Customers, invoices: Invoices, payments: Payments, rng: np.random.Generator
+    company: Company,
+    customers: Customers,
+    invoices: Invoices,
+    payments: Payments,
+    rng: np.random.Generator,
 ) -> Iterator[Block]:
     n = len(invoices)
     rows = np.arange(n)
@@ -167,10 +170,16 @@ def _issuing(
     early = rng.random(n) < 0.3
     draft = (invoices.posted - rng.integers(1, 4, n)) * DAY + _clock(n, rng)
     generated = np.where(early, draft, invoices.posted * DAY)
-    yield Block("Invoice Generated", rows, invoices.customer, generated, _none(n), values)
     back_dated = rng.random(n) < 0.01
-    entered = (invoices.posted + rng.integers(1, 5, n)) * DAY + _clock(n, rng)
-    recorded = np.where(back_dated, entered, NONE)
+    entered = invoices.posted + rng.integers(1, 5, n)
+    late = _none(n)
+    if company.ledger_order:
+        back_dated &= ~first
+        entered = invoices.posted + 1
+    recorded = np.where(back_dated, entered * DAY + _clock(n, rng), NONE)
+    if company.ledger_order:
+        late = np.where(early, NONE, recorded)
+    yield Block("Invoice Generated", rows, invoices.customer, generated, late, values)
     posted = invoices.posted * DAY
     yield Block("Invoice Posted and Sent", rows, invoices.customer, posted, recorded, values)
     rows = np.flatnonzero(invoices.extended < np.minimum(payments.closed, NEVER))
@@ -247,11 +256,13 @@ def _incoming(
     yield _moved("Credit Note Applied", invoices, full, closed, invoices.cents)
 
     settled = closed.copy()  # of each invoice's payments the last one sets it, so that comes last
+    taken_back = money.reversed_day if company.ledger_order else np.full(len(closed), NEVER)
     for day, cents, rows in (
         (money.part_day, money.part, np.flatnonzero(money.part_day < NEVER)),
         (money.bounced_day, money.last, np.flatnonzero(money.bounced_day < NEVER)),
         (closed, money.last, np.flatnonzero(pays)),
     ):
+        bounced = day is money.bounced_day
         n = len(rows)
         known = day[rows]
         value_date = known - rng.integers(1, 10, n)
@@ -262,14 +273,24 @@ def _incoming(
         who = invoices.customer[rows]
         recorded = known * DAY + _clock(n, rng)
         yield Block("Payment Received", rows, who, value_date * DAY, recorded, values)
-        booked = rng.random(n) < SHARE_POSTED
+        booked = rng.random(n) < company.share_posted
         posted = working_day(known + rng.integers(0, 4, n))
+        if bounced:
+            posted = np.where(posted < taken_back[rows], posted, known)
         yield Block("Payment Posted", rows, who, posted * DAY, _none(n), values).take(booked)
         last = closed[rows] < NEVER
-        settled[rows[last]] = np.where(booked & ~money.short[rows], posted, known)[last]
+        if company.ledger_order:
+            closes = np.where(booked, posted, known)
+            settled[rows[last]] = np.maximum(settled[rows], closes)[last]
+            if bounced:
+                yield Block("Invoice Settled", rows, who, closes * DAY, _none(n), {})
+        else:
+            settled[rows[last]] = np.where(booked & ~money.short[rows], posted, known)[last]
     rows = np.flatnonzero(money.reversed_day < NEVER)
     yield _moved("Payment Reversed", invoices, rows, money.reversed_day, money.last)
-    said = money.short | (rng.random(len(invoices)) < SHARE_SETTLED)
+    said = money.short | (rng.random(len(invoices)) < company.share_settled)
+    if company.ledger_order:
+        said &= ~payments.credited
     rows = np.flatnonzero((closed < NEVER) & said)
     n = len(rows)
     yield Block("Invoice Settled", rows, invoices.customer[rows], settled[rows] * DAY, _none(n), {})
@@ -323,18 +344,21 @@ def _limits(
     first = np.full(n, company.months, dtype=np.int64)
     np.minimum.at(first, invoices.customer, customers.month_of(invoices.posted))
     limit = customers.limit.copy()
+    pending = np.full(n, NONE)
     for month in range(1, company.months):
         buying = (month > first) & (month <= customers.left)
         day = rng.integers(customers.edges[month], customers.edges[month + 1], n)
         time = working_day(day) * DAY + _clock(n, rng)
         u = rng.random(n)
-        asks = buying & (u < 0.025)
+        free = time > pending if company.ledger_order else np.ones(n, dtype=np.bool_)
+        asks = buying & (u < 0.025) & free
         yield _of_customers("Credit Limit Requested", asks, time, None)
         granted = asks & (rng.random(n) < 0.85 - 0.25 * risk[:, month])
         limit = np.where(granted, 1_000 * np.rint(limit * rng.uniform(1.2, 2, n) / 1_000), limit)
         later = working_day(day + rng.integers(1, 15, n)) * DAY + _clock(n, rng)
         yield _of_customers("Credit Limit Approved", granted, later, limit)
-        cut = buying & (u > 0.97) & (risk[:, month] == 2) & (limit >= 2_000)
+        pending = np.where(granted, later - later % DAY + END_OF_DAY, pending)
+        cut = buying & (u > 0.97) & (risk[:, month] == 2) & (limit >= 2_000) & free
         limit = np.where(cut, 1_000 * np.floor(limit * 0.7 / 1_000), limit)
         yield _of_customers("Credit Limit Changed", cut, time, limit)
 

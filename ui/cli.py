@@ -28,6 +28,7 @@ from ui import (
     cash_commands,
     conformance_commands,
     data_commands,
+    dynamics_commands,
     monitoring_commands,
     provision_commands,
     registry_commands,
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 for group in (
     data_commands,
+    dynamics_commands,
     training_commands,
     tuning_commands,
     registry_commands,

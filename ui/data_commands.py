@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from eventlog.errors import DataError
+from eventlog.errors import DataError, SettingsError
 from eventlog.log import DAY, timestamp
 from ui.opening import (
     chosen_attributes,
@@ -36,6 +36,7 @@ from ui.options import (
     RatesOption,
     Rhythm,
     SheetOption,
+    TableFormat,
 )
 from ui.progress import stages
 
@@ -125,7 +126,12 @@ def partition(
 
 @commands.command()
 def simulate(
-    path: Annotated[Path, typer.Argument(help="Where to write: .parquet or .csv.")],
+    path: Annotated[
+        str,
+        typer.Argument(
+            help="Where to write: .parquet or .csv; with --as-d365 a folder or a database URL."
+        ),
+    ],
     invoices: Annotated[int, typer.Option(min=100, help="How many invoices.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Same seed, same company.")] = 0,
     rates: Annotated[
@@ -134,30 +140,73 @@ def simulate(
     dirty: Annotated[
         float, typer.Option(min=0, max=0.5, help="Share of rows to damage, for trying the reader.")
     ] = 0.0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    as_d365: Annotated[
+        bool,
+        typer.Option("--as-d365", help="Write the tables of Dynamics 365 instead of the log."),
+    ] = False,
+    table_format: Annotated[
+        TableFormat, typer.Option("--format", help="Of the tables of --as-d365.")
+    ] = TableFormat.parquet,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", help="Day of an earlier export: --as-d365 writes what changed since then."
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until", help="Day before which --as-d365 exports; default: the company's end."
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
-    """Write the event log of a synthetic company.
+    """Write the event log of a synthetic company, or its tables in Dynamics 365.
 
     Example: `duecast simulate log.parquet --invoices 50000 --rates rates.csv`
+
+    Example: `duecast simulate export --as-d365 --format csv`
     """
     from eventlog.simulate import Company, make_dirty, rate_table
     from eventlog.simulate import simulate as simulated
 
-    for target in (path, rates):
-        refuse_existing(target, overwrite)
-    if path.suffix not in {".parquet", ".csv"}:
-        raise DataError(f"'{path.name}' is neither .parquet nor .csv. Choose one of them.")
     company = Company(n_invoices=invoices)
+    refuse_existing(rates, overwrite)
+    if as_d365:
+        from ui.simulation import write_as_d365
+
+        if dirty:
+            raise SettingsError("--dirty damages rows of a log, not of --as-d365. Leave one out.")
+        days = (("--since", since), ("--until", until))
+        first, last = (None if day is None else moment_of(day, name) for name, day in days)
+        with stages("Simulating") as say:
+            n_tables, n_rows, at = write_as_d365(
+                path, company, seed, first, last, table_format, overwrite, say
+            )
+            if rates is not None:
+                rate_table(company, seed).to_csv(rates, index=False)
+        shown = "the database" if "://" in path else path
+        out.print(
+            f"{n_rows:,} rows of {n_tables} tables, {invoices:,} invoices, written to {shown} "
+            f"(synthetic), as exported at {at}."
+        )
+        return
+    if since is not None or until is not None:
+        raise SettingsError("--since and --until are for --as-d365. Leave them out.")
+    file = Path(path)
+    refuse_existing(file, overwrite)
+    if file.suffix not in {".parquet", ".csv"}:
+        raise DataError(f"'{file.name}' is neither .parquet nor .csv. Choose one of them.")
     with stages("Simulating") as say:
         say("events", 0.0)
         frame = simulated(company, seed=seed)
         if dirty:
             frame, _ = make_dirty(frame, seed=seed, share=dirty)
         say("writing", 0.7)
-        if path.suffix == ".parquet":
-            frame.to_parquet(path, index=False)
+        if file.suffix == ".parquet":
+            frame.to_parquet(file, index=False)
         else:
-            frame.to_csv(path, index=False)
+            frame.to_csv(file, index=False)
         if rates is not None:
             rate_table(company, seed).to_csv(rates, index=False)
     out.print(f"{len(frame):,} events of {invoices:,} invoices written to {path} (synthetic).")

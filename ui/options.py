@@ -9,6 +9,13 @@ from typing import Annotated
 import typer
 
 
+class TableFormat(StrEnum):
+    """How tables of Dynamics 365 are written into a folder."""
+
+    parquet = "parquet"
+    csv = "csv"
+
+
 class Rhythm(StrEnum):
     """When invoices are looked at."""
 

@@ -1,0 +1,293 @@
+"""Tables of Dynamics 365 become the events of a log: the queries, in their order, and their sum.
+
+Each activity has a query of its own in ``queries``; all write into one table of events. Nothing
+here knows which files or which database the tables came from, nor the time of day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from eventlog.dynamics.engine import first_row
+from eventlog.dynamics.enums import ENUM_OF, OPEN_ENUMS, Enums
+from eventlog.dynamics.queries import QUERIES, query, tables_read
+from eventlog.errors import DataError, SettingsError
+
+SOURCE_SYSTEM = "Microsoft Dynamics 365"
+#: Columns whose latest value is when the export was made, where nobody says it.
+_DATED = ("CustTrans.TransDate", "CustSettlement.TransDate", "CustInvoiceJour.InvoiceDate")
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Events:
+    """The events of an export.
+
+    Attributes
+    ----------
+    rows : Table of shape (n_events, n_columns)
+        Under the template's names; exact midnights of EventTime are dates without a time.
+    left_out : DataFrame, columns what, reason, rows
+        What did not become an event, counted.
+    notes : tuple of str
+        What was assumed or noticed, a sentence each.
+    """
+
+    rows: pa.Table
+    left_out: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def choose_companies(connection: duckdb.DuckDBPyConnection, companies: Sequence[str]) -> None:
+    """Keep some legal entities only.
+
+    Raises
+    ------
+    SettingsError
+        If an entity is not in the export.
+    """
+    found = connection.execute("SELECT DISTINCT DataAreaId FROM CustTrans ORDER BY 1").fetchall()
+    names = [name for (name,) in found]
+    wanted = [company.upper() for company in companies]
+    unknown = sorted(set(wanted) - set(names))
+    if unknown:
+        raise SettingsError(
+            f"--company {', '.join(unknown)} is not in the export; it has {', '.join(names)}. "
+            "Choose among them."
+        )
+    for table in tables_read():
+        if all(c.name != "DataAreaId" for c in table.columns):
+            continue
+        connection.execute(
+            f'DELETE FROM "{table.name}" WHERE NOT list_contains(?, DataAreaId)', [wanted]
+        )
+
+
+def extraction_time(
+    connection: duckdb.DuckDBPyConnection, stated: datetime | None
+) -> tuple[datetime, str]:
+    """When the export was made, and how that is known.
+
+    Parameters
+    ----------
+    stated : datetime or None
+        Naive, UTC. None takes the latest moment at which a row was made, else the latest date.
+
+    Raises
+    ------
+    SettingsError
+        If rows were made after the moment that is stated.
+    DataError
+        If the export has no date at all.
+    """
+    with_created = [
+        table.name
+        for table in tables_read()
+        if any(c.name == "CreatedDateTime" for c in table.columns)
+    ]
+    latest = " UNION ALL ".join(
+        f'SELECT max(CreatedDateTime) AS made FROM "{name}"' for name in with_created
+    )
+    (made,) = first_row(connection, f"SELECT max(made) FROM ({latest})")
+    if stated is not None:
+        if made is not None and made > stated:
+            raise SettingsError(
+                f"--extracted-at {stated:%Y-%m-%dT%H:%M:%SZ} lies before the export's last row, "
+                f"made {made:%Y-%m-%dT%H:%M:%SZ}. State when the export ended, or leave it out."
+            )
+        return stated, "as stated"
+    if made is not None:
+        return made, "the latest CreatedDateTime"
+    dated = " UNION ALL ".join(
+        f'SELECT max("{column}") AS day FROM "{table}"'
+        for table, column in (name.split(".") for name in _DATED)
+    )
+    (day,) = first_row(connection, f"SELECT CAST(max(day) AS TIMESTAMP) FROM ({dated})")
+    if day is None:
+        raise DataError("The export has no dates. State when it was made with --extracted-at.")
+    return day, "the latest date, because the export has no CreatedDateTime"
+
+
+def unknown_enums(connection: duckdb.DuckDBPyConnection, enums: Enums) -> list[str]:
+    """Sentences on enum columns that hold numbers nobody knows, with their counts."""
+    notes = []
+    for (table, column), enum in ENUM_OF.items():
+        if enum in OPEN_ENUMS:
+            continue
+        known = list(enums.values[enum].values())
+        found = connection.execute(
+            f'SELECT "{column}", count(*) FROM "{table}" WHERE "{column}" IS NOT NULL '
+            f'AND NOT list_contains(?, "{column}") GROUP BY 1 ORDER BY 1',
+            [known],
+        ).fetchall()
+        if found:
+            shown = ", ".join(f"{value} in {count:,} rows" for value, count in found)
+            notes.append(
+                f"{table}.{column} holds values of {enum} that are not known: {shown}. Name them "
+                "in the file for --enums."
+            )
+    return notes
+
+
+def extract_events(
+    connection: duckdb.DuckDBPyConnection,
+    enums: Enums,
+    extracted_at: datetime,
+    progress: Progress | None = None,
+) -> Events:
+    """Run the queries.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        With a table for each of the schema's; see `eventlog.dynamics.source`.
+    enums : Enums
+    extracted_at : datetime
+        Naive, UTC; becomes LastDataUpdate.
+    progress : callable, optional
+        Called with a query's name and the share done, 0 to 1.
+
+    Raises
+    ------
+    DataError
+        If there is no invoice, or invoices are settled against transactions that are not in the
+        export or of a type of which nobody knows whether it is a payment.
+    """
+    for name, value in {**enums.parameters(), "extracted_at": extracted_at}.items():
+        connection.execute(f"SET VARIABLE {name} = ?", [value])
+    notes = unknown_enums(connection, enums)
+    for done, name in enumerate(QUERIES):
+        if progress is not None:
+            progress(name.removeprefix("base_").replace("_", " "), done / len(QUERIES))
+        connection.execute(query(name))
+        if name == "base_invoices":
+            _refuse_no_invoices(connection)
+        if name == "base_settlements":
+            _refuse_unknown_settlements(connection, enums)
+    left_out = connection.execute(
+        "SELECT what, reason, CAST(sum(n) AS BIGINT) AS rows FROM left_out GROUP BY ALL "
+        "HAVING sum(n) > 0 ORDER BY what, reason"
+    ).df()
+    rows = _as_stated(connection.sql("FROM row_of_log").to_arrow_table(), extracted_at)
+    return Events(rows, left_out, (*notes, *_notes(connection)))
+
+
+def _as_stated(table: pa.Table, extracted_at: datetime) -> pa.Table:
+    """The rows in the types in which logs are written."""
+    columns = {}
+    for field in table.schema:
+        column = table[field.name]
+        if field.name in ("EventTime", "RecordedTime"):
+            column = column.cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
+        elif pa.types.is_date(field.type):
+            column = column.cast(pa.timestamp("us"))
+        elif pa.types.is_decimal(field.type):
+            column = column.cast(pa.decimal128(19, 4))
+        columns[field.name] = column
+    source = pa.nulls(len(table), pa.string()).fill_null(SOURCE_SYSTEM)
+    updated = pa.nulls(len(table), pa.timestamp("us", tz="UTC")).fill_null(
+        pa.scalar(extracted_at, pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
+    )
+    return pa.table({**columns, "SourceSystem": source, "LastDataUpdate": updated})
+
+
+def _refuse_no_invoices(connection: duckdb.DuckDBPyConnection) -> None:
+    invoices, claims = first_row(
+        connection, "SELECT (SELECT count(*) FROM invoice), (SELECT count(*) FROM CustTrans)"
+    )
+    if not invoices:
+        raise DataError(
+            f"None of the {claims:,} rows of CustTrans is an invoice: a positive AmountCur and a "
+            "TransType among the rule 'invoices'. Check the numbers of LedgerTransType in your "
+            "company and name them with --enums."
+        )
+
+
+def _refuse_unknown_settlements(connection: duckdb.DuckDBPyConnection, enums: Enums) -> None:
+    names = {number: label for label, number in enums.values["LedgerTransType"].items()}
+    missing = first_row(
+        connection, "SELECT count(*), min(stated_other_id) FROM applied WHERE kind = 'missing'"
+    )
+    if missing[0]:
+        raise DataError(
+            f"{missing[0]:,} settlements of invoices name a transaction that CustTrans of the same "
+            f"company lacks (such as RecId {missing[1]}). Export CustTrans without a filter on "
+            "dates or types."
+        )
+    unknown = connection.execute(
+        "SELECT other_type, count(*) FROM applied WHERE kind = 'unknown' GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    if unknown:
+        shown = ", ".join(
+            f"{names.get(value, 'unnamed')} {value} in {count:,}" for value, count in unknown
+        )
+        raise DataError(
+            f"Invoices are settled against transactions of types that are neither payments, credit "
+            f"notes, write-offs nor discounts: {shown} settlements. Put them into one of these "
+            "rules in the file for --enums."
+        )
+
+
+def _notes(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """What was noticed in the tables, in sentences."""
+    notes = []
+    for query_text, sentence in _NOTICED:
+        (count,) = first_row(connection, query_text)
+        if count:
+            notes.append(sentence.format(count=count))
+    return notes
+
+
+_NOTICED = (
+    (
+        "SELECT count(*) FROM invoice WHERE number <> stated_number",
+        "{count:,} invoices have a number that their company had used before: ' / ' and their "
+        "RecId are added to it.",
+    ),
+    (
+        "SELECT count(*) FROM invoice WHERE NOT has_journal",
+        "{count:,} invoices of CustTrans have no row in CustInvoiceJour (as opening balances have "
+        "none): they are dated by CustTrans.TransDate.",
+    ),
+    (
+        "SELECT count(*) FROM invoice WHERE journal_amount IS DISTINCT FROM amount AND has_journal",
+        "{count:,} invoices have another amount in CustInvoiceJour than in CustTrans: that of "
+        "CustTrans holds.",
+    ),
+    (
+        "SELECT count(*) FROM applied WHERE kind = 'credit' "
+        "AND other_type = getvariable('general_journal')",
+        "{count:,} settlements are against general journal transactions without a write-off reason: "
+        "they are taken as credits. Move GeneralJournal to another rule with --enums if they are "
+        "payments.",
+    ),
+    (
+        "SELECT count(*) FROM invoice AS i LEFT JOIN (SELECT company, invoice_id, sum(amount) AS "
+        "settled FROM applied GROUP BY ALL) AS a USING (company, invoice_id) "
+        "WHERE (i.closed_on IS NOT NULL AND i.closed_on <= extracted_on()) "
+        "<> (coalesce(a.settled, 0) >= i.amount) "
+        "AND EXISTS (SELECT 1 FROM invoice WHERE closed_on IS NOT NULL)",
+        "CustTrans.Closed and the settlements disagree on {count:,} invoices on whether they are "
+        "settled: the settlements hold. Check that CustSettlement is exported in full.",
+    ),
+    (
+        "SELECT count(*) FROM invoice WHERE due_date IS NULL",
+        "{count:,} invoices have no due date.",
+    ),
+    (
+        "SELECT count(*) FROM CustTrans WHERE CreatedDateTime IS NULL",
+        "{count:,} rows of CustTrans do not say when they were made (CreatedDateTime): what was "
+        "entered late cannot be told from what was entered in time.",
+    ),
+    (
+        "SELECT count(DISTINCT (e.company, e.customer)) FROM event AS e LEFT JOIN customer AS c "
+        "USING (company, customer) WHERE c.customer IS NULL",
+        "{count:,} customers of events are not in CustTable: their attributes are empty.",
+    ),
+)

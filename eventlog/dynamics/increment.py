@@ -1,0 +1,364 @@
+"""Incremental imports: what changed since the last run, on top of what that run has kept.
+
+Events cannot be derived from changed rows alone: a settlement of today needs the invoice of last
+year, and a letter canceled today takes back an event of last month. So a run keeps the rows it used
+in a folder beside the log (``log.tables`` for ``log.parquet``); the next one lays new and changed
+rows over them by their keys and derives all events anew, which takes seconds. The result is that of
+a full import, whether the new export is full or holds only what changed, and whatever changed.
+
+The log's Parquet metadata says which kept rows belong to it, so a run that is interrupted leaves
+the log and its rows as they were.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from eventlog.dynamics.engine import first_row
+from eventlog.dynamics.queries import columns_read, tables_read
+from eventlog.dynamics.schema import Table
+from eventlog.dynamics.source import Export, key_of
+from eventlog.errors import DataError, NotReadyError
+from eventlog.template import DUE_DATE_PASSED
+
+METADATA_KEY = b"duecast.dynamics"
+#: Rows changed this long before the last run's latest change are read again from a database:
+#: transactions may be stamped before they can be seen.
+OVERLAP = timedelta(days=1)
+#: What makes an event the same in two logs; attributes of customers may change under it.
+IDENTITY = (
+    "InvoiceNumber",
+    "ActivityName",
+    "EventTime",
+    "RecordedTime",
+    "CompanyCode",
+    "CustomerAccount",
+    "CurrencyCode",
+    "InvoiceAmount",
+    "PaymentDueDate",
+    "PaymentAmount",
+    "DunningLevel",
+    "DisputeReason",
+    "PromisedDate",
+    "PromisedAmount",
+    "CreditLimit",
+    "UserId",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a log's metadata says of the run that wrote it.
+
+    Attributes
+    ----------
+    kept : str
+        Name of the folder of kept rows, "" if none were kept.
+    watermark : str
+        Latest moment at which a row was made or changed, ISO 8601; "" if no row says.
+    extracted_at : str
+        ISO 8601.
+    companies : tuple of str
+        Those that were chosen; empty for all.
+    lacking : dict of str to list of str
+        Columns that were taken as empty, by table that was there.
+    """
+
+    kept: str
+    watermark: str
+    extracted_at: str
+    companies: tuple[str, ...]
+    lacking: dict[str, list[str]]
+
+    @property
+    def since(self) -> datetime | None:
+        """From when changed rows have to be read again."""
+        return datetime.fromisoformat(self.watermark) - OVERLAP if self.watermark else None
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What became of the rows of an export that was laid over kept ones.
+
+    Attributes
+    ----------
+    rows : DataFrame, columns table, new, changed, unchanged, kept, deleted
+        Counts; ``kept`` rows are not in the export.
+    notes : tuple of str
+    """
+
+    rows: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def folder_of(out: Path) -> Path:
+    """Where the rows kept for a log stand."""
+    return out.with_name(f"{out.stem}.tables")
+
+
+def read_run(out: Path) -> Run:
+    """What the earlier run left behind.
+
+    Raises
+    ------
+    NotReadyError
+        If the log was not written by an import, or the rows it kept are not there.
+    """
+    try:
+        metadata = pq.read_schema(out).metadata or {}
+    except (pa.ArrowException, OSError) as error:
+        raise NotReadyError(
+            f"{out.name} cannot be read as Parquet ({str(error).splitlines()[0]}). Import once "
+            "without --incremental."
+        ) from error
+    if METADATA_KEY not in metadata:
+        raise NotReadyError(
+            f"{out.name} was not written by `duecast import-d365`. Import once without "
+            "--incremental."
+        )
+    stated = json.loads(metadata[METADATA_KEY])
+    run = Run(**{**stated, "companies": tuple(stated["companies"])})
+    if not run.kept or not (folder_of(out) / run.kept).is_dir():
+        raise NotReadyError(
+            f"The rows that {out.name} was made of are not in {folder_of(out).name} beside it. "
+            "Import once without --incremental, and keep that folder with the log."
+        )
+    return run
+
+
+def with_run(rows: pa.Table, run: Run) -> pa.Table:
+    """The rows of a log with the run in their metadata."""
+    metadata = {**(rows.schema.metadata or {}), METADATA_KEY: json.dumps(asdict(run)).encode()}
+    return rows.replace_schema_metadata(metadata)
+
+
+def merge_kept(
+    connection: duckdb.DuckDBPyConnection, export: Export, out: Path, run: Run
+) -> Merged:
+    """Lay the export's rows over those that the earlier run kept.
+
+    Of two rows of one key the later version holds, where the export says versions or times of
+    change, else the one that is exported now.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        With the export's tables; they are completed.
+    export : Export
+    out : Path
+        The earlier log.
+    run : Run
+        Its run.
+
+    Raises
+    ------
+    DataError
+        If the export lacks columns that the earlier one had, or kept rows cannot be read.
+    """
+    _refuse_lost_columns(export, run)
+    counts = [
+        _merge(connection, table, _kept_rows(out, run, table), table.name in export.found)
+        for table in tables_read()
+    ]
+    notes = []
+    late = sorted(set(export.found) - set(run.lacking))
+    if late:
+        notes.append(
+            f"{', '.join(late)} were not in the earlier export: unless this export is full, their "
+            "earlier rows are missing."
+        )
+    return Merged(pd.DataFrame(counts), tuple(notes))
+
+
+def _refuse_lost_columns(export: Export, run: Run) -> None:
+    lost = [
+        f"{name}.{column}"
+        for name, found in export.found.items()
+        if name in run.lacking
+        for column in found.lacking
+        if column not in run.lacking[name]
+    ]
+    if lost:
+        raise DataError(
+            f"The export lacks {len(lost)} columns that the earlier one had: {', '.join(lost)}. "
+            "Export the same columns each time, or import anew without --incremental."
+        )
+
+
+def _kept_rows(out: Path, run: Run, table: Table) -> pa.Table | None:
+    path = folder_of(out) / run.kept / f"{table.name}.parquet"
+    if not path.is_file():
+        return None
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{path.name} in {folder_of(out).name} cannot be read: {str(error).splitlines()[0]}. "
+            "Import anew without --incremental."
+        ) from error
+
+
+def _merge(
+    connection: duckdb.DuckDBPyConnection, table: Table, kept: pa.Table | None, exported: bool
+) -> dict[str, object]:
+    name = f'"{table.name}"'
+    (rows, deleted) = first_row(
+        connection, f"SELECT count(*), count(*) FILTER (WHERE deleted) FROM {name}"
+    )
+    counts = {"table": table.name, "new": rows, "changed": 0, "unchanged": 0, "kept": 0}
+    if kept is None:
+        return counts | {"deleted": deleted}
+    columns = [c.name for c in table.columns if c.name in set(kept.column_names)]
+    connection.register("kept", kept)
+    try:
+        same_key = " AND ".join(f'k."{key}" = n."{key}"' for key in key_of(table))
+        differs = " OR ".join(f'k."{c}" IS DISTINCT FROM n."{c}"' for c in columns) or "FALSE"
+        older = (
+            "(n.version < k.version OR (n.version IS NOT DISTINCT FROM k.version "
+            "AND n.changed < k.changed))"
+        )
+        (unchanged, changed, late) = first_row(
+            connection,
+            f"SELECT count(*) FILTER (WHERE NOT ({differs}) AND NOT n.deleted), "
+            f"count(*) FILTER (WHERE (({differs}) AND NOT coalesce({older}, FALSE)) "
+            "AND NOT n.deleted), "
+            f"count(*) FILTER (WHERE coalesce({older}, FALSE)) "
+            f"FROM {name} AS n JOIN kept AS k ON {same_key}",
+        )
+        (both,) = first_row(
+            connection, f"SELECT count(*) FROM {name} AS n JOIN kept AS k ON {same_key}"
+        )
+        if late:
+            connection.execute(
+                f"DELETE FROM {name} AS n USING kept AS k WHERE {same_key} AND {older}"
+            )
+        connection.execute(
+            f"INSERT INTO {name} BY NAME SELECT k.*, FALSE AS deleted FROM kept AS k "
+            f"ANTI JOIN {name} AS n ON {same_key}"
+        )
+    finally:
+        connection.unregister("kept")
+    return {
+        "table": table.name,
+        "new": rows - both if exported else 0,
+        "changed": changed,
+        "unchanged": unchanged,
+        "kept": len(kept) - both,
+        "deleted": deleted,
+    }
+
+
+def keep_rows(connection: duckdb.DuckDBPyConnection, out: Path, name: str) -> None:
+    """Write the rows of all tables that the queries read for the next run.
+
+    Raises
+    ------
+    DataError
+        If they cannot be written.
+    """
+    folder = folder_of(out) / name
+    partial = folder.with_name(f"{name}.part")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for table in tables_read():
+            columns = [f'"{column}"' for column in _kept_columns(table)]
+            rows = connection.sql(
+                f'SELECT {", ".join([*columns, "version", "changed"])} FROM "{table.name}"'
+            ).to_arrow_table()
+            pq.write_table(rows, partial / f"{table.name}.parquet", compression="zstd")
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    except OSError as error:
+        raise DataError(
+            f"The tables cannot be kept in {folder_of(out)}: {error.strerror}. Check the folder, or "
+            "leave them out with --no-keep-tables."
+        ) from error
+
+
+def drop_others(out: Path, name: str) -> None:
+    """Remove kept rows that no longer belong to the log; all of them for the name ""."""
+    folder = folder_of(out)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.name != name and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+    if not name and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _kept_columns(table: Table) -> list[str]:
+    read = columns_read(table) | set(key_of(table))
+    return [column.name for column in table.columns if column.name in read]
+
+
+def watermark(connection: duckdb.DuckDBPyConnection) -> str:
+    """Latest moment at which a row was made or changed, ISO 8601; "" if no row says."""
+    stamps = []
+    for table in tables_read():
+        made = "CreatedDateTime" if "CreatedDateTime" in columns_read(table) else "changed"
+        stamps.append(f'SELECT max(greatest("{made}", changed)) AS stamp FROM "{table.name}"')
+    (latest,) = first_row(connection, f"SELECT max(stamp) FROM ({' UNION ALL '.join(stamps)})")
+    return latest.isoformat() if latest is not None else ""
+
+
+def changes(earlier: Path, rows: pa.Table) -> pd.DataFrame:
+    """Which events a log has more or less than an earlier one.
+
+    Parameters
+    ----------
+    earlier : Path
+        The earlier log.
+    rows : Table
+        The rows of the new one.
+
+    Returns
+    -------
+    DataFrame, columns activity, added, withdrawn
+        Calculated events are not compared. An event that changed counts as both.
+    """
+    before = pq.read_table(earlier)
+    named = [name for name in IDENTITY if name in rows.column_names]
+    alike = []
+    for name in named:
+        kind = rows.schema.field(name).type
+        has = name in before.column_names
+        alike.append(before[name].cast(kind) if has else pa.nulls(len(before), kind))
+    with duckdb.connect() as connection:
+        connection.register("before", pa.table(alike, names=named))
+        connection.register("after", rows.select(named))
+        found = {}
+        for label, first, second in (
+            ("added", "after", "before"),
+            ("withdrawn", "before", "after"),
+        ):
+            found[label] = dict(
+                connection.execute(
+                    f"SELECT ActivityName, count(*) FROM (FROM {first} EXCEPT ALL FROM {second}) "
+                    "WHERE ActivityName <> ? GROUP BY 1",
+                    [DUE_DATE_PASSED],
+                ).fetchall()
+            )
+    activities = sorted(set(found["added"]) | set(found["withdrawn"]))
+    return pd.DataFrame(
+        {
+            "activity": activities,
+            "added": [found["added"].get(name, 0) for name in activities],
+            "withdrawn": [found["withdrawn"].get(name, 0) for name in activities],
+        }
+    )
+
+
+def lacking_columns(export: Export, earlier: Run | None) -> dict[str, list[str]]:
+    """Columns taken as empty by table, of this export and of the runs before it."""
+    lacking: dict[str, list[str]] = dict(earlier.lacking) if earlier else {}
+    lacking |= {name: list(found.lacking) for name, found in export.found.items()}
+    return lacking

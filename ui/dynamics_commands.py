@@ -1,0 +1,120 @@
+"""The command that reads an export of Dynamics 365: import-d365."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eventlog.errors import DataError, SettingsError
+from eventlog.log import timestamp
+from ui.opening import moment_of, out, policy_now, print_json, refuse_existing, settings_now
+from ui.options import JsonOption, PolicyOption
+from ui.progress import stages
+
+commands = typer.Typer()
+
+
+@commands.command("import-d365")
+def import_d365(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="EXPORT",
+            help="Folder of CSV or Parquet files named after the tables, or database URL.",
+        ),
+    ] = None,
+    log: Annotated[
+        Path | None, typer.Option("--out", metavar="LOG", help="Where to write: .parquet.")
+    ] = None,
+    enums: Annotated[
+        Path | None,
+        typer.Option("--enums", help="TOML file with your company's enum numbers and rules."),
+    ] = None,
+    print_enums: Annotated[
+        bool,
+        typer.Option("--print-enums", help="Print the enum numbers and rules in use, and stop."),
+    ] = False,
+    company: Annotated[
+        list[str] | None,
+        typer.Option("--company", help="Legal entity to take, such as DEMF; default: all."),
+    ] = None,
+    extracted_at: Annotated[
+        str | None,
+        typer.Option(
+            "--extracted-at",
+            help="When the export was made (UTC); default: the latest CreatedDateTime in it.",
+        ),
+    ] = None,
+    incremental: Annotated[
+        bool,
+        typer.Option(
+            "--incremental", help="Bring LOG up to date; EXPORT may hold only what changed."
+        ),
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            help="With --incremental from a database: read rows changed from then on; default: "
+            "a day before the latest change in LOG.",
+        ),
+    ] = None,
+    keep_tables: Annotated[
+        bool,
+        typer.Option(
+            "--keep-tables/--no-keep-tables",
+            help="Keep the rows that were used beside LOG, for --incremental.",
+        ),
+    ] = True,
+    schema: Annotated[
+        str | None, typer.Option("--schema", help="Of the database that holds the tables.")
+    ] = None,
+    policy: PolicyOption = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace LOG.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the event log of an export of Dynamics 365 Finance.
+
+    Example: `duecast import-d365 export --out log.parquet --extracted-at 2024-04-01T02:00`
+    """
+    from eventlog.dynamics.enums import as_toml, read_enums
+    from eventlog.dynamics.job import import_export
+    from ui.dynamics_report import print_import
+
+    numbers = read_enums(enums)
+    if print_enums:
+        sys.stdout.write(as_toml(numbers))
+        return
+    if source is None or log is None:
+        raise SettingsError(
+            "import-d365 needs an export and --out. Write `duecast import-d365 EXPORT --out "
+            "LOG.parquet`."
+        )
+    if log.suffix.lower() != ".parquet":
+        raise DataError(f"'{log.name}' is no .parquet file. Name it so.")
+    if since and not incremental:
+        raise SettingsError("--since goes with --incremental. Add it, or leave --since out.")
+    refuse_existing(log, overwrite or incremental)
+    with stages("Importing", quiet=as_json) as say:
+        made = import_export(
+            source,
+            log,
+            enums=numbers,
+            policy=policy_now(settings_now(), policy),
+            companies=company or (),
+            extracted_at=timestamp(moment_of(extracted_at, "--extracted-at")).to_pydatetime()
+            if extracted_at
+            else None,
+            schema=schema,
+            incremental=incremental,
+            since=timestamp(moment_of(since, "--since")).to_pydatetime() if since else None,
+            keep=keep_tables,
+            progress=say,
+        )
+    if as_json:
+        print_json(made.as_dict() | {"log": str(log)})
+        return
+    print_import(out, made, log)
