@@ -1,0 +1,319 @@
+"""What follows what, how long does it take, and what money waits meanwhile?
+
+The directly-follows map with waiting times. A step from `a` to `b` is two consecutive events of one
+invoice in the order of happening. All waiting times of a step lie side by side after one counting
+sort, so median and 90th percentile are exact at any size. What an invoice that is still open has
+been waiting for since its last event is a step too, into "still open"; otherwise the map would show
+the waits that ended and hide the ones that did not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from eventlog.errors import DataError
+from eventlog.known import Ints
+from eventlog.log import DAY, MINOR, NONE
+from eventlog.state import Closed
+from eventlog.traces import History, Mask, Traces
+
+Floats = NDArray[np.float64]
+
+#: What stands for "no further event yet" among the activities that follow.
+STILL_OPEN = "still open"
+#: A map of more activities than this is refused: there is a cell for each pair of them.
+MOST_ACTIVITIES = 1_000
+
+
+@dataclass(frozen=True)
+class ProcessMap:
+    """Steps between activities, as far as they were known.
+
+    Row `a` and column `b` of each table are the step from `activities[a]` to `activities[b]`; the
+    last column is the wait of invoices that are still open, from their last event until they were
+    looked at.
+
+    Attributes
+    ----------
+    activities : tuple of str
+    n_invoices : int
+        With at least one shown activity.
+    counts, invoices : ndarray of int64, shape (n, n + 1)
+        How often the step was taken, and by how many invoices.
+    mean_days, median_days, p90_days : ndarray of float64, shape (n, n + 1)
+        Waiting time; percentiles interpolate linearly between neighbours. NaN where never taken.
+    amount : ndarray of int64, shape (n, n + 1)
+        Amounts of the invoices that took the step, each once, minor units; unknown ones left out.
+    money_days, overdue_money_days : ndarray of float64, shape (n, n + 1)
+        Balance × days waited, summed; the latter counts only days after the due date then stated.
+        Currency units × days.
+    n_unpriced : ndarray of int64, shape (n, n + 1)
+        Passages during which the balance was not known; they add nothing to the money.
+    starts, ends : ndarray of int64, shape (n,)
+        On how many invoices the activity came first, and last.
+    events, on_invoices : ndarray of int64, shape (n,)
+        How often the activity occurred, and on how many invoices.
+    has_money : bool
+        False where no ledger was kept: money is 0 and nothing is "still open".
+    """
+
+    activities: tuple[str, ...]
+    n_invoices: int
+    counts: Ints
+    invoices: Ints
+    mean_days: Floats
+    median_days: Floats
+    p90_days: Floats
+    amount: Ints
+    money_days: Floats
+    overdue_money_days: Floats
+    n_unpriced: Ints
+    starts: Ints
+    ends: Ints
+    events: Ints
+    on_invoices: Ints
+    has_money: bool
+
+    @property
+    def still_open(self) -> Ints:
+        """Invoices still open after each activity, shape (n,)."""
+        return self.counts[:, -1]
+
+    def steps(self) -> pd.DataFrame:
+        """The steps taken, one a row, the most frequent first.
+
+        Returns
+        -------
+        DataFrame of shape (n_steps,)
+            Columns from, to, count, invoices, share_invoices (0 to 1), mean_days, median_days,
+            p90_days, amount, money_days, overdue_money_days, n_unpriced. Money in currency units.
+        """
+        a, b = np.nonzero(self.counts)
+        names = np.array([*self.activities, STILL_OPEN], dtype=object)
+        table = pd.DataFrame(
+            {
+                "from": names[a],
+                "to": names[b],
+                "count": self.counts[a, b],
+                "invoices": self.invoices[a, b],
+                "share_invoices": self.invoices[a, b] / max(self.n_invoices, 1),
+                "mean_days": self.mean_days[a, b],
+                "median_days": self.median_days[a, b],
+                "p90_days": self.p90_days[a, b],
+                "amount": self.amount[a, b] / MINOR,
+                "money_days": self.money_days[a, b],
+                "overdue_money_days": self.overdue_money_days[a, b],
+                "n_unpriced": self.n_unpriced[a, b],
+            }
+        )
+        order = np.lexsort((b, a, -table["count"].to_numpy()))
+        return table.iloc[order].reset_index(drop=True)
+
+
+def process_map(history: History, hide: Mask | None = None) -> ProcessMap:
+    """Steps, waiting times and money of a history.
+
+    Parameters
+    ----------
+    history : History
+    hide : ndarray of bool, shape (n_activities,), optional
+        Activities to leave out. What stood on both sides then follows directly, and the time and
+        money of what lay between count for that step.
+
+    Raises
+    ------
+    DataError
+        If there are more than `MOST_ACTIVITIES` activities.
+    """
+    outcome = history.outcome
+    waits = (outcome["issued_at"] != NONE) & (outcome["closed"] == Closed.OPEN)
+    until = np.where(waits, history.looked_at, NONE)
+    amount = outcome["amount"].copy()
+    return _measured(history.traces, amount, until, hide)
+
+
+def waiting_map(traces: Traces, hide: Mask | None = None) -> ProcessMap:
+    """Steps and waiting times alone, without money and without what is still open.
+
+    Parameters
+    ----------
+    traces : Traces
+        From `eventlog.traces.traces_of`.
+    hide : ndarray of bool, shape (n_activities,), optional
+        As of `process_map`.
+    """
+    nothing = np.full(len(traces), NONE, dtype=np.int64)
+    return _measured(traces, nothing, nothing, hide)
+
+
+def rare_activities(history: History, min_share: float) -> Mask:
+    """Activities on fewer than a share of the invoices; the most frequent one never is.
+
+    Parameters
+    ----------
+    history : History
+    min_share : float
+        0 to 1.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_activities,)
+        Activities that do not occur included.
+    """
+    traces = history.traces
+    n = len(traces.activities)
+    pair = np.unique(traces.invoice_of_step.astype(np.int64) * n + traces.activity)
+    on = np.bincount(pair % n, minlength=n) if n else np.empty(0, dtype=np.int64)
+    rare: Mask = (on == 0) | (on < min(min_share * len(traces), on.max(initial=0)))
+    return rare
+
+
+def _measured(traces: Traces, amount: Ints, until: Ints, hide: Mask | None) -> ProcessMap:
+    n = len(traces.activities)
+    if n > MOST_ACTIVITIES:
+        raise DataError(
+            f"The log has {n:,} activities, and a process map at most {MOST_ACTIVITIES:,}. Map "
+            "their names to fewer with --mapping."
+        )
+    shown = np.ones(n, dtype=bool) if hide is None else ~hide
+    width = n + 1
+    counts = np.zeros(n * width, dtype=np.int64)
+    ends = np.zeros((4, n), dtype=np.int64)
+    n_invoices = _count(traces.starts, traces.activity, until, shown, counts, ends)
+    offsets = np.append(0, np.cumsum(counts))
+    waits = np.empty(int(offsets[-1]), dtype=np.int64)
+    totals = np.zeros((3, n * width), dtype=np.int64)
+    money = np.zeros((2, n * width))
+    _place(
+        traces.starts,
+        traces.activity,
+        traces.moment,
+        traces.balance,
+        traces.due,
+        traces.has_money,
+        amount,
+        until,
+        shown,
+        offsets[:-1].copy(),
+        waits,
+        totals,
+        money,
+    )
+    days = np.full((3, n * width), np.nan)
+    for step in np.flatnonzero(counts):  # of a few hundred at most
+        own = waits[offsets[step] : offsets[step + 1]]
+        days[0, step] = own.mean() / DAY
+        days[1:, step] = np.quantile(own, (0.5, 0.9), overwrite_input=True) / DAY
+    table = (n, width)
+    return ProcessMap(
+        activities=traces.activities,
+        n_invoices=n_invoices,
+        counts=counts.reshape(table),
+        invoices=totals[0].reshape(table),
+        mean_days=days[0].reshape(table),
+        median_days=days[1].reshape(table),
+        p90_days=days[2].reshape(table),
+        amount=totals[1].reshape(table),
+        money_days=money[0].reshape(table) / MINOR,
+        overdue_money_days=money[1].reshape(table) / MINOR,
+        n_unpriced=totals[2].reshape(table),
+        starts=ends[0],
+        ends=ends[1],
+        events=ends[2],
+        on_invoices=ends[3],
+        has_money=traces.has_money,
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(
+    starts: Ints, activity: NDArray[np.int16], until: Ints, shown: Mask, counts: Ints, ends: Ints
+) -> int:  # pragma: no cover - compiled
+    """Count steps into `counts`, and into `ends`: firsts, lasts, events, invoices an activity."""
+    n = len(shown)
+    seen = np.full(n, -1, dtype=np.int64)
+    n_invoices = 0
+    for i in range(len(starts) - 1):
+        previous = -1
+        for s in range(starts[i], starts[i + 1]):
+            a = activity[s]
+            if not shown[a]:
+                continue
+            if previous < 0:
+                ends[0, a] += 1
+            else:
+                counts[previous * (n + 1) + a] += 1
+            ends[2, a] += 1
+            if seen[a] != i:
+                seen[a] = i
+                ends[3, a] += 1
+            previous = a
+        if previous >= 0:
+            n_invoices += 1
+            ends[1, previous] += 1
+            if until[i] != NONE:
+                counts[previous * (n + 1) + n] += 1
+    return n_invoices
+
+
+@numba.njit(cache=True, nogil=True)
+def _place(
+    starts: Ints,
+    activity: NDArray[np.int16],
+    moment: Ints,
+    balance: Ints,
+    due: Ints,
+    has_money: bool,
+    amount: Ints,
+    until: Ints,
+    shown: Mask,
+    place: Ints,
+    waits: Ints,
+    totals: Ints,
+    money: Floats,
+) -> None:  # pragma: no cover - compiled
+    """Lay the waits of each step side by side and add up its invoices, amounts and money-days."""
+    n = len(shown)
+    seen = np.full(n * (n + 1), -1, dtype=np.int64)
+    for i in range(len(starts) - 1):
+        begun, previous = -1, -1
+        all_days, late_days, unpriced = 0.0, 0.0, False
+        for s in range(starts[i], starts[i + 1] + 1):
+            is_end = s == starts[i + 1]
+            if is_end and (until[i] == NONE or begun < 0):
+                break
+            now = until[i] if is_end else moment[s]
+            if has_money and s > starts[i] and begun >= 0:  # since the event before, shown or not
+                open_ = balance[s - 1]
+                if open_ == NONE:
+                    unpriced = True
+                else:
+                    all_days += open_ * ((now - moment[s - 1]) / DAY)
+                    if due[s - 1] != NONE:
+                        late = due[s - 1] - due[s - 1] % DAY + DAY
+                        since = max(moment[s - 1], late)
+                        if now > since:
+                            late_days += open_ * ((now - since) / DAY)
+            a = n if is_end else activity[s]
+            if not is_end and not shown[a]:
+                continue
+            if begun >= 0:
+                step = previous * (n + 1) + a
+                waits[place[step]] = now - moment[begun]
+                place[step] += 1
+                money[0, step] += all_days
+                money[1, step] += late_days
+                if unpriced:
+                    totals[2, step] += 1
+                if seen[step] != i:
+                    seen[step] = i
+                    totals[0, step] += 1
+                    if amount[i] != NONE:
+                        totals[1, step] += amount[i]
+            begun, previous = s, a
+            all_days, late_days, unpriced = 0.0, 0.0, False
