@@ -1,4 +1,4 @@
-"""Where does money wait longest: which steps cost the most money-days?
+"""Where money waits longest: the steps ranked by what they cost in money-days.
 
 Money-days of a step are the balance that was open × the days waited, summed over all passages. A
 step's share is what one would gain, at most, by taking it without delay; divided by 365 and times

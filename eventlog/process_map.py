@@ -1,4 +1,4 @@
-"""What follows what, how long does it take, and what money waits meanwhile?
+"""What follows what, how long that takes, and what money waits meanwhile.
 
 The directly-follows map with waiting times. A step from `a` to `b` is two consecutive events of one
 invoice in the order of happening. All waiting times of a step lie side by side after one counting
@@ -149,28 +149,6 @@ def waiting_map(traces: Traces, hide: Mask | None = None) -> ProcessMap:
     """
     nothing = np.full(len(traces), NONE, dtype=np.int64)
     return _measured(traces, nothing, nothing, hide)
-
-
-def rare_activities(history: History, min_share: float) -> Mask:
-    """Activities on fewer than a share of the invoices; the most frequent one never is.
-
-    Parameters
-    ----------
-    history : History
-    min_share : float
-        0 to 1.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_activities,)
-        Activities that do not occur included.
-    """
-    traces = history.traces
-    n = len(traces.activities)
-    pair = np.unique(traces.invoice_of_step.astype(np.int64) * n + traces.activity)
-    on = np.bincount(pair % n, minlength=n) if n else np.empty(0, dtype=np.int64)
-    rare: Mask = (on == 0) | (on < min(min_share * len(traces), on.max(initial=0)))
-    return rare
 
 
 def _measured(traces: Traces, amount: Ints, until: Ints, hide: Mask | None) -> ProcessMap:

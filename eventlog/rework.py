@@ -1,4 +1,4 @@
-"""What is done more than once, taken back, or done by hand?
+"""What is done more than once, what is taken back, and what people do by hand.
 
 Whether a person or a program did something is told by the user on the event; which users are
 programs is a list of patterns. Events without a user are told by what was done, and only in a log
@@ -35,6 +35,10 @@ MANUAL_ROLES = frozenset(
         *(Role.WRITTEN_OFF, Role.REVERSED, Role.AGENCY, Role.LIMIT_REQUESTED, Role.LIMIT_CHANGED),
     }
 )
+#: Issuing an invoice and booking its money: done by people in many companies, and no follow-up.
+ROUTINE_ROLES = frozenset(
+    {Role.GENERATED, Role.POSTED, Role.RECEIVED, Role.PAYMENT_POSTED, Role.SETTLED}
+)
 PERSON, PROGRAM, UNKNOWN = 0, 1, 2
 
 
@@ -58,11 +62,13 @@ class Rework:
         activity, people, programs, unknown: number of events.
     by_month : DataFrame of shape (n_months,)
         month (first day), events by people, programs, unknown; closed (invoices closed in the
-        month), touch_free (those of them no person touched) and share_touch_free (NaN if none).
-    per_invoice : ndarray of int64, shape (n_invoices,)
-        Events by people.
-    n_closed, n_touch_free : int
-        Closed invoices, and those that no person touched and of which every event is told.
+        month), touch_free and no_follow_up (of those), with share_touch_free and
+        share_no_follow_up (0 to 1; NaN if none was closed).
+    per_invoice, follow_up : ndarray of int64, shape (n_invoices,)
+        Events by people; those of them that neither issue the invoice nor book its money.
+    n_closed, n_touch_free, n_no_follow_up : int
+        Closed invoices; those of them that no person touched; those that no person followed up.
+        An event of which it is not known who did it counts as a person's here.
     basis : str
         What tells people from programs: "user", "activity".
     programs : tuple of str
@@ -79,8 +85,10 @@ class Rework:
     touches: pd.DataFrame
     by_month: pd.DataFrame
     per_invoice: Ints
+    follow_up: Ints
     n_closed: int
     n_touch_free: int
+    n_no_follow_up: int
     basis: str
     programs: tuple[str, ...]
 
@@ -109,10 +117,16 @@ def rework(
     real = traces.event >= 0
     by, programs, basis = _who(log, automatic)
     who = np.where(real, by[np.maximum(traces.event, 0)] if len(by) else UNKNOWN, PROGRAM)
-    by_hand = np.bincount(of_step[real & (who == PERSON)], minlength=len(history))
-    untold = np.bincount(of_step[real & (who == UNKNOWN)], minlength=len(history))
+    routine = np.array([role_of(name) in ROUTINE_ROLES for name in traces.activities], dtype=bool)
+    routine = routine[traces.activity] if len(routine) else np.zeros(len(real), dtype=bool)
+
+    def each(steps: Mask) -> Ints:
+        return np.bincount(of_step[steps], minlength=len(history)).astype(np.int64)
+
+    by_hand = real & (who != PROGRAM)
     is_closed = (outcome["closed"] != Closed.OPEN) & (outcome["closed_at"] != NONE)
-    touch_free = is_closed & (by_hand == 0) & (untold == 0)
+    touch_free = is_closed & (each(by_hand) == 0)
+    no_follow_up = is_closed & (each(by_hand & ~routine) == 0)
     reversing = np.array([role_of(name) == Role.REVERSED for name in traces.activities], dtype=bool)
     repeats, n_repeating = _repeats(history, found)
     return Rework(
@@ -124,18 +138,18 @@ def rework(
         n_invoices=len(history),
         n_repeating=n_repeating,
         touches=_by_activity(history, who, real),
-        by_month=_by_month(history, who, real, is_closed, touch_free),
-        per_invoice=by_hand.astype(np.int64),
+        by_month=_by_month(history, who, real, is_closed, touch_free, no_follow_up),
+        per_invoice=each(real & (who == PERSON)),
+        follow_up=each(real & (who == PERSON) & ~routine),
         n_closed=int(is_closed.sum()),
         n_touch_free=int(touch_free.sum()),
+        n_no_follow_up=int(no_follow_up.sum()),
         basis=basis,
         programs=programs,
     )
 
 
-def _who(
-    log: EventLog, automatic: Sequence[str]
-) -> tuple[NDArray[np.int8], tuple[str, ...], str]:
+def _who(log: EventLog, automatic: Sequence[str]) -> tuple[NDArray[np.int8], tuple[str, ...], str]:
     """Who did each event: `PERSON`, `PROGRAM` or `UNKNOWN`; which users are programs; how told."""
     column = log.columns.get("UserId")
     if column is None or not column.stated().any():
@@ -186,7 +200,12 @@ def _by_activity(history: History, who: NDArray[np.integer], real: Mask) -> pd.D
 
 
 def _by_month(
-    history: History, who: NDArray[np.integer], real: Mask, is_closed: Mask, touch_free: Mask
+    history: History,
+    who: NDArray[np.integer],
+    real: Mask,
+    is_closed: Mask,
+    touch_free: Mask,
+    no_follow_up: Mask,
 ) -> pd.DataFrame:
     """Events by month of happening, closed invoices by month of closing."""
     traces = history.traces
@@ -201,10 +220,13 @@ def _by_month(
     every = np.unique(np.append(happened, closed))
     at, closing = np.searchsorted(every, happened), np.searchsorted(every, closed)
     counts = np.bincount(at * 3 + who[real], minlength=3 * len(every)).reshape(-1, 3)
-    n_closed = np.bincount(closing, minlength=len(every))
-    free = np.bincount(closing[touch_free[is_closed]], minlength=len(every))
+
+    def closed_with(mask: Mask) -> Ints:
+        return np.bincount(closing[mask[is_closed]], minlength=len(every)).astype(np.int64)
+
+    n_closed, free, quiet = (closed_with(x) for x in (is_closed, touch_free, no_follow_up))
     with np.errstate(invalid="ignore"):
-        share = free / n_closed
+        share, share_quiet = free / n_closed, quiet / n_closed
     return pd.DataFrame(
         {
             "month": every.astype("datetime64[M]").astype("datetime64[us]"),
@@ -213,6 +235,8 @@ def _by_month(
             "unknown": counts[:, UNKNOWN],
             "closed": n_closed,
             "touch_free": free,
+            "no_follow_up": quiet,
             "share_touch_free": share,
+            "share_no_follow_up": share_quiet,
         }
     )

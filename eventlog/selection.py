@@ -1,9 +1,9 @@
-"""Which invoices of a history does a person mean, and in what currency are they added?
+"""Which invoices a person means by a condition, and the currency they are added in.
 
 A condition is written ``NAME=VALUE``. `NAME` is an attribute of the log or one of what the ledger
 knows (`DERIVED`); `VALUE` is one value, several separated by ``|``, or ``LOW..HIGH`` for amounts,
-numbers and dates, both ends included and either left out. ``!=`` takes the others. Conditions on one name
-are alternatives; conditions on several names all hold.
+numbers and dates, both ends included and either left out. ``!=`` takes the others. Conditions on
+one name are alternatives; conditions on several names all hold.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventlog.errors import DataError, SettingsError
-from eventlog.known import Codes, Ints
+from eventlog.known import Codes, Ints, known_by
 from eventlog.log import DAY, MINOR, NONE, Column, EventLog, micros
 from eventlog.rates import Rates, converted, first_currency, rates_for
 from eventlog.state import Closed, Matured
@@ -136,13 +136,13 @@ def levels_by_count(code: Codes, levels: tuple[str, ...]) -> list[tuple[str, int
 
 
 def posted_between(history: History, since: int | None, until: int | None) -> Mask:
-    """Mask of the invoices posted in ``[since, until)``; those never posted by when they were issued.
+    """Mask of the invoices posted in ``[since, until)``.
 
     Parameters
     ----------
     history : History
     since, until : int, optional
-        Microseconds; default: no bound.
+        Microseconds; default: no bound. An invoice that was never posted goes by its issue.
     """
     outcome = history.outcome
     day = np.where(outcome["posted_at"] != NONE, outcome["posted_at"], outcome["issued_at"])
@@ -173,15 +173,16 @@ def priced(history: History, log: EventLog, rates: Rates | None) -> History:
     """
     level, since = first_currency(log)
     own = level[history.traces.invoices]
-    own = np.where(since[history.traces.invoices] <= history.looked_at, own, -1)
-    levels = np.array([*(log.columns["CurrencyCode"].levels if level.any() or own.any() else ()), ""])
+    own = np.where(known_by(since[history.traces.invoices], history.looked_at), own, -1)
+    column = log.columns.get("CurrencyCode")
+    levels = np.array([*(column.levels if column else ()), ""], dtype=object)
     used = np.unique(own[own >= 0])
     if rates is None:
         if len(used) > 1:
             rates_for(log, None)  # raises, naming the currencies
         return replace(history, currency=str(levels[used[0]]) if len(used) else "")
     moment = np.full(len(history), history.cutoff, dtype=np.int64)
-    rate = rates.of(levels[own].astype(object), moment)
+    rate = rates.of(levels[own], moment)
     traces, outcome = history.traces, history.outcome.copy()
     for name in ("amount", "balance"):
         known = outcome[name] != NONE
@@ -235,17 +236,15 @@ def _range(name: str, value: str, kind: str) -> tuple[float, float]:
     ends = (low.strip(), high.strip() if dots else low.strip())
     try:
         if kind == "time":
-            first = micros(ends[0]) if ends[0] else NONE + 1
-            last = micros(ends[1]) + (DAY - 1) if ends[1] else np.iinfo(np.int64).max
-            return first, last
+            day = (micros(ends[0]) if ends[0] else NONE + 1, micros(ends[1] or "2262-01-01"))
+            return day[0], day[1] + (DAY - 1)
         unit = MINOR if kind == "money" else 1
-        first, last = (float(ends[0] or "-inf") * unit, float(ends[1] or "inf") * unit)
+        return float(ends[0] or "-inf") * unit, float(ends[1] or "inf") * unit
     except ValueError as error:
         raise SettingsError(
             f"'{value}' is no range of {name}. Write LOW..HIGH, such as "
             f"{'2024-01-01..2024-03-31' if kind == 'time' else '1000..5000'}."
         ) from error
-    return first, last
 
 
 def _last_stated(

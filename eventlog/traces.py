@@ -1,4 +1,4 @@
-"""In which order did things happen to each invoice, and what stood open meanwhile?
+"""The order in which things happened to each invoice, and what stood open meanwhile.
 
 A trace is the sequence of an invoice's events in the order in which they *happened*; what happened
 at the same moment stays in the log's order. Only what was known at the cutoff is in it. The ledger
@@ -231,7 +231,7 @@ def history_of(
     with ThreadPoolExecutor(os.cpu_count() or 1) as cores:
         parts = list(
             cores.map(
-                lambda block: _block_history(*block, cutoff, policy, with_due_date, within_days),
+                lambda block: _block_history(block, cutoff, policy, with_due_date, within_days),
                 _blocks(slim, block_size),
             )
         )
@@ -253,15 +253,14 @@ def _blocks(log: EventLog, size: int) -> Iterator[tuple[EventLog, int, int]]:
 
 
 def _block_history(
-    log: EventLog,
-    first_invoice: int,
-    first_event: int,
+    block: tuple[EventLog, int, int],
     cutoff: int,
     policy: Policy,
     with_due_date: bool,
     within_days: int | None,
 ) -> History:
     """The history of one block, in the codes of the whole log."""
+    log, first_invoice, first_event = block
     seen = np.flatnonzero((log.invoice >= 0) & known_by(log.known_at, cutoff))
     ledger, everyone = _ledger(log, seen, policy), np.arange(log.n_invoices, dtype=np.int32)
     looked_at = np.full(log.n_invoices, cutoff, dtype=np.int64)

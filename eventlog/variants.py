@@ -1,4 +1,4 @@
-"""In which sequences of activities do invoices run, and how does each sequence end?
+"""The sequences of activities in which invoices run, and how each one ends.
 
 Invoices of one variant have the same activities in the same order. Each sequence is hashed in one
 compiled pass; equal hashes are then compared step by step with the first invoice of their group, so
@@ -130,7 +130,7 @@ def variant_table(history: History, variants: Variants, top: int | None = None) 
     counts = variants.counts[shown]
     return pd.DataFrame(
         {
-            "sequence": pd.Series([variants.sequence(v) for v in shown], dtype=object),
+            "sequence": pd.Series([variants.sequence(v) for v in shown.tolist()], dtype=object),
             "invoices": counts,
             "share": counts / total,
             "cumulative_share": np.cumsum(counts) / total,
