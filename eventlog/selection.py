@@ -83,7 +83,7 @@ def chosen(history: History, log: EventLog, conditions: Iterable[Condition]) -> 
     """
     either: dict[str, Mask] = {}
     for each in conditions:
-        name = _attribute(log, each.name)
+        name = attribute_named(log, each.name)
         mask = _matches(history, log, name, each.value)
         mask = ~mask if each.is_not else mask
         both = np.logical_and if each.is_not else np.logical_or
@@ -92,6 +92,23 @@ def chosen(history: History, log: EventLog, conditions: Iterable[Condition]) -> 
     if not either:
         return np.ones(len(history), dtype=bool)
     return np.logical_and.reduce(list(either.values()))
+
+
+def attribute_named(log: EventLog, name: str) -> str:
+    """The name of an attribute in the log's own spelling; capitals do not matter.
+
+    Raises
+    ------
+    DataError
+        If the log has no such attribute.
+    """
+    known = [*DERIVED, *_KEYS, *log.columns]
+    for each in known:
+        if each.lower() == name.lower():
+            return each
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f"Did you mean {near[0]}?" if near else f"It has {sorted(set(known))}."
+    raise DataError(f"The log has no attribute '{name}'. {hint}")
 
 
 def values_of(history: History, log: EventLog, name: str) -> tuple[Codes, tuple[str, ...]]:
@@ -104,6 +121,11 @@ def values_of(history: History, log: EventLog, name: str) -> tuple[Codes, tuple[
     code : ndarray of int32, shape (n_invoices,)
         Codes into `levels`; -1 where none is stated.
     levels : tuple of str
+
+    Raises
+    ------
+    DataError
+        If the attribute is a number, an amount or a date.
     """
     outcome = history.outcome
     if name == "Outcome":
@@ -125,6 +147,11 @@ def values_of(history: History, log: EventLog, name: str) -> tuple[Codes, tuple[
         levels, code = np.unique(texts.astype(str), return_inverse=True)
         return code.astype(np.int32), tuple(str(level) for level in levels)
     column = log.columns[name]
+    if column.kind != "level":
+        raise DataError(
+            f"'{name}' is a {column.kind}, not a text with a few values. Give ranges, such as "
+            f"--compare '{name}=..LOW' '{name}=HIGH..'."
+        )
     return _last_stated(history, log, column, -1).astype(np.int32), column.levels
 
 
@@ -192,17 +219,6 @@ def priced(history: History, log: EventLog, rates: Rates | None) -> History:
     return replace(
         history, traces=replace(traces, balance=balance), outcome=outcome, currency=rates.reporting
     )
-
-
-def _attribute(log: EventLog, name: str) -> str:
-    """The attribute's name in the log's own spelling."""
-    known = [*DERIVED, *_KEYS, *log.columns]
-    for each in known:
-        if each.lower() == name.lower():
-            return each
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    hint = f"Did you mean {near[0]}?" if near else f"It has {sorted(set(known))}."
-    raise DataError(f"The log has no attribute '{name}'. {hint}")
 
 
 def _matches(history: History, log: EventLog, name: str, value: str) -> Mask:

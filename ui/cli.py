@@ -28,6 +28,7 @@ from ui import (
     cash_commands,
     data_commands,
     monitoring_commands,
+    process_commands,
     provision_commands,
     registry_commands,
     training_commands,
@@ -53,6 +54,7 @@ for group in (
     worklist_commands,
     cash_commands,
     provision_commands,
+    process_commands,
     monitoring_commands,
 ):
     app.add_typer(group.commands)

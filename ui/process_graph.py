@@ -132,7 +132,7 @@ def days_in_words(days: float) -> str:
         return f"{days * 1440:.0f} min" if days >= 0.5 / 1440 else "at once"
     if days < 1:
         return f"{days * 24:.0f} h"
-    return f"{days:.1f} d" if days < 10 and days != round(days) else f"{days:,.0f} d"
+    return f"{days:.1f}".removesuffix(".0") + " d" if days < 10 else f"{days:,.0f} d"
 
 
 def share_in_words(share: float) -> str:

@@ -13,7 +13,7 @@ from ui.process_graph import BANDS, Caption, Edge, Node, graph_of, headline, sha
 from ui.process_layout import Box, Line, lay_out
 
 INK, PALE, PAPER = "#1f2933", "#616e7c", "#ffffff"
-_ACTIVITY, _ROUND = Box(172, 46), Box(116, 34)
+_ACTIVITY, _ROUND = Box(196, 46), Box(132, 34)
 _MARGIN = 24.0
 #: Room for the legend, and points that a letter of a label takes, on average.
 _LEGEND_WIDTH, _LETTER = 720.0, 6.0
@@ -153,7 +153,7 @@ def _badge(x: float, y: float, rank: int) -> str:
 
 def _legend(edges: list[Edge], caption: Caption, overdue: float) -> list[str]:
     """Rows of the legend, each from its upper left corner."""
-    row, x, low = [_text(0, 4, "Median days of a step", 11, INK, "start", "600")], 130.0, "0"
+    row, x, low = [_text(0, 4, "Median days of a step", 11, INK, "start", "600")], 152.0, "0"
     for until, colour in BANDS:
         said = f"over {low}" if np.isinf(until) else f"{low} to {until:g}"
         row.append(f'<rect x="{x:.0f}" y="-5" width="22" height="9" fill="{colour}"/>')
