@@ -1,28 +1,25 @@
 """What follows what, how long that takes, and what money waits meanwhile.
 
 The directly-follows map with waiting times. A step from `a` to `b` is two consecutive events of one
-invoice in the order of happening. All waiting times of a step lie side by side after one counting
-sort, so median and 90th percentile are exact at any size. What an invoice that is still open has
-been waiting for since its last event is a step too, into "still open"; otherwise the map would show
-the waits that ended and hide the ones that did not.
+invoice in the order of happening. What an invoice that is still open has been waiting for since its
+last event is a step too, into "still open"; otherwise the map would show the waits that ended and
+hide the ones that did not.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from eventlog.errors import DataError
+from eventlog.history import History
 from eventlog.known import Ints
-from eventlog.log import DAY, MINOR, NONE
+from eventlog.log import MINOR, NONE
 from eventlog.state import Closed
-from eventlog.traces import History, Mask, Traces
-
-Floats = NDArray[np.float64]
+from eventlog.traces import Mask, Traces
+from eventlog.waits import Floats, measure
 
 #: What stands for "no further event yet" among the activities that follow.
 STILL_OPEN = "still open"
@@ -159,139 +156,23 @@ def _measured(traces: Traces, amount: Ints, until: Ints, hide: Mask | None) -> P
             "their names to fewer with --mapping."
         )
     shown = np.ones(n, dtype=bool) if hide is None else ~hide
-    width = n + 1
-    counts = np.zeros(n * width, dtype=np.int64)
-    ends = np.zeros((4, n), dtype=np.int64)
-    n_invoices = _count(traces.starts, traces.activity, until, shown, counts, ends)
-    offsets = np.append(0, np.cumsum(counts))
-    waits = np.empty(int(offsets[-1]), dtype=np.int64)
-    totals = np.zeros((3, n * width), dtype=np.int64)
-    money = np.zeros((2, n * width))
-    _place(
-        traces.starts,
-        traces.activity,
-        traces.moment,
-        traces.balance,
-        traces.due,
-        traces.has_money,
-        amount,
-        until,
-        shown,
-        offsets[:-1].copy(),
-        waits,
-        totals,
-        money,
-    )
-    days = np.full((3, n * width), np.nan)
-    for step in np.flatnonzero(counts):  # of a few hundred at most
-        own = waits[offsets[step] : offsets[step + 1]]
-        days[0, step] = own.mean() / DAY
-        days[1:, step] = np.quantile(own, (0.5, 0.9), overwrite_input=True) / DAY
-    table = (n, width)
+    found = measure(traces, amount, until, shown)
+    table = (n, n + 1)
     return ProcessMap(
         activities=traces.activities,
-        n_invoices=n_invoices,
-        counts=counts.reshape(table),
-        invoices=totals[0].reshape(table),
-        mean_days=days[0].reshape(table),
-        median_days=days[1].reshape(table),
-        p90_days=days[2].reshape(table),
-        amount=totals[1].reshape(table),
-        money_days=money[0].reshape(table) / MINOR,
-        overdue_money_days=money[1].reshape(table) / MINOR,
-        n_unpriced=totals[2].reshape(table),
-        starts=ends[0],
-        ends=ends[1],
-        events=ends[2],
-        on_invoices=ends[3],
+        n_invoices=found.n_invoices,
+        counts=found.counts.reshape(table),
+        invoices=found.totals[0].reshape(table),
+        mean_days=found.days[0].reshape(table),
+        median_days=found.days[1].reshape(table),
+        p90_days=found.days[2].reshape(table),
+        amount=found.totals[1].reshape(table),
+        money_days=found.money[0].reshape(table) / MINOR,
+        overdue_money_days=found.money[1].reshape(table) / MINOR,
+        n_unpriced=found.totals[2].reshape(table),
+        starts=found.ends[0],
+        ends=found.ends[1],
+        events=found.ends[2],
+        on_invoices=found.ends[3],
         has_money=traces.has_money,
     )
-
-
-@numba.njit(cache=True, nogil=True)
-def _count(
-    starts: Ints, activity: NDArray[np.int16], until: Ints, shown: Mask, counts: Ints, ends: Ints
-) -> int:  # pragma: no cover - compiled
-    """Count steps into `counts`, and into `ends`: firsts, lasts, events, invoices an activity."""
-    n = len(shown)
-    seen = np.full(n, -1, dtype=np.int64)
-    n_invoices = 0
-    for i in range(len(starts) - 1):
-        previous = -1
-        for s in range(starts[i], starts[i + 1]):
-            a = activity[s]
-            if not shown[a]:
-                continue
-            if previous < 0:
-                ends[0, a] += 1
-            else:
-                counts[previous * (n + 1) + a] += 1
-            ends[2, a] += 1
-            if seen[a] != i:
-                seen[a] = i
-                ends[3, a] += 1
-            previous = a
-        if previous >= 0:
-            n_invoices += 1
-            ends[1, previous] += 1
-            if until[i] != NONE:
-                counts[previous * (n + 1) + n] += 1
-    return n_invoices
-
-
-@numba.njit(cache=True, nogil=True)
-def _place(
-    starts: Ints,
-    activity: NDArray[np.int16],
-    moment: Ints,
-    balance: Ints,
-    due: Ints,
-    has_money: bool,
-    amount: Ints,
-    until: Ints,
-    shown: Mask,
-    place: Ints,
-    waits: Ints,
-    totals: Ints,
-    money: Floats,
-) -> None:  # pragma: no cover - compiled
-    """Lay the waits of each step side by side and add up its invoices, amounts and money-days."""
-    n = len(shown)
-    seen = np.full(n * (n + 1), -1, dtype=np.int64)
-    for i in range(len(starts) - 1):
-        begun, previous = -1, -1
-        all_days, late_days, unpriced = 0.0, 0.0, False
-        for s in range(starts[i], starts[i + 1] + 1):
-            is_end = s == starts[i + 1]
-            if is_end and (until[i] == NONE or begun < 0):
-                break
-            now = until[i] if is_end else moment[s]
-            if has_money and s > starts[i] and begun >= 0:  # since the event before, shown or not
-                open_ = balance[s - 1]
-                if open_ == NONE:
-                    unpriced = True
-                else:
-                    all_days += open_ * ((now - moment[s - 1]) / DAY)
-                    if due[s - 1] != NONE:
-                        late = due[s - 1] - due[s - 1] % DAY + DAY
-                        since = max(moment[s - 1], late)
-                        if now > since:
-                            late_days += open_ * ((now - since) / DAY)
-            a = n if is_end else activity[s]
-            if not is_end and not shown[a]:
-                continue
-            if begun >= 0:
-                step = previous * (n + 1) + a
-                waits[place[step]] = now - moment[begun]
-                place[step] += 1
-                money[0, step] += all_days
-                money[1, step] += late_days
-                if unpriced:
-                    totals[2, step] += 1
-                if seen[step] != i:
-                    seen[step] = i
-                    totals[0, step] += 1
-                    if amount[i] != NONE:
-                        totals[1, step] += amount[i]
-            begun, previous = s, a
-            all_days, late_days, unpriced = 0.0, 0.0, False

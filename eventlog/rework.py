@@ -1,8 +1,8 @@
 """What is done more than once, what is taken back, and what people do by hand.
 
 Whether a person or a program did something is told by the user on the event; which users are
-programs is a list of patterns. Events without a user are told by what was done, and only in a log
-that names no user at all.
+programs is a list of patterns. In a log that names no user at all it is told by what was done,
+as far as the template knows the activity.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eventlog.history import History
 from eventlog.known import Ints
 from eventlog.log import NONE, EventLog, datetimes
 from eventlog.process_map import ProcessMap, process_map
 from eventlog.state import Closed
 from eventlog.template import Role, role_of
-from eventlog.traces import History, Mask
+from eventlog.traces import Mask
 
 #: Users that are programs, as patterns; capitals do not matter.
 AUTOMATIC_USERS = (
@@ -153,9 +154,10 @@ def _who(log: EventLog, automatic: Sequence[str]) -> tuple[NDArray[np.int8], tup
     """Who did each event: `PERSON`, `PROGRAM` or `UNKNOWN`; which users are programs; how told."""
     column = log.columns.get("UserId")
     if column is None or not column.stated().any():
-        manual = np.array([role_of(name) in MANUAL_ROLES for name in log.activities], dtype=bool)
-        own = np.where(manual, PERSON, PROGRAM).astype(np.int8)
-        return own[log.activity], (), "activity"
+        roles = [role_of(name) for name in log.activities]
+        told = [PERSON if role in MANUAL_ROLES else PROGRAM for role in roles]
+        own = [UNKNOWN if r == Role.OTHER else who for r, who in zip(roles, told, strict=True)]
+        return np.array(own, dtype=np.int8)[log.activity], (), "activity"
     patterns = [pattern.lower() for pattern in automatic]
     is_program = [any(fnmatchcase(user.lower(), p) for p in patterns) for user in column.levels]
     kind = np.array([*(PROGRAM if is_ else PERSON for is_ in is_program), UNKNOWN], dtype=np.int8)

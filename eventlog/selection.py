@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventlog.errors import DataError, SettingsError
+from eventlog.history import History
 from eventlog.known import Codes, Ints, known_by
 from eventlog.log import DAY, MINOR, NONE, Column, EventLog, micros
-from eventlog.rates import Rates, converted, first_currency, rates_for
+from eventlog.rates import Rates, converted, first_currency
 from eventlog.state import Closed, Matured
-from eventlog.traces import History, Mask
+from eventlog.traces import Mask
 
 #: What the ledger knows of an invoice, and the answers there are.
 DERIVED: Mapping[str, tuple[str, ...]] = {
@@ -206,7 +207,12 @@ def priced(history: History, log: EventLog, rates: Rates | None) -> History:
     used = np.unique(own[own >= 0])
     if rates is None:
         if len(used) > 1:
-            rates_for(log, None)  # raises, naming the currencies
+            named = sorted(str(levels[code]) for code in used)
+            raise DataError(
+                f"These invoices have amounts in {len(used)} currencies ({', '.join(named[:5])}) "
+                "and there is no rate table, so they cannot be added. Give one with --rates FILE "
+                f"(currency,date,rate), or keep to one: --where CurrencyCode={named[0]}."
+            )
         return replace(history, currency=str(levels[used[0]]) if len(used) else "")
     moment = np.full(len(history), history.cutoff, dtype=np.int64)
     rate = rates.of(levels[own], moment)

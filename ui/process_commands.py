@@ -133,11 +133,11 @@ def process(
     """
     from eventlog.bottlenecks import bottlenecks as ranked
     from eventlog.comparison import compare as compared
+    from eventlog.history import history_of
     from eventlog.process_map import process_map
     from eventlog.rework import AUTOMATIC_USERS
     from eventlog.rework import rework as reworked
     from eventlog.selection import chosen, condition, posted_between, priced
-    from eventlog.traces import history_of
     from eventlog.variants import variant_table, variants_of
     from ui import process_report as report
 

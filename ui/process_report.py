@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from eventlog.comparison import Comparison
+from eventlog.history import History
 from eventlog.log import timestamp
 from eventlog.rework import Rework
-from eventlog.traces import History
 from ui.figures import number
 from ui.process_graph import days_in_words, share_in_words
+from ui.process_groups import print_comparison, print_rework
+from ui.process_tables import rows_of, share, table_of
 
 #: Age at which invoices are looked at where those posted before and after a date are compared.
 COMPARED_DAYS = 90
@@ -49,11 +49,11 @@ def as_json(shown: dict[str, Any], top: int, bottlenecks: bool) -> dict[str, Any
     hidden = {"said", "cutoff", "steps", "bottlenecks", "overdue", "comparison", "rework"}
     found = {name: value for name, value in shown.items() if name not in hidden}
     found["cutoff"] = f"{timestamp(shown['cutoff']):%Y-%m-%dT%H:%M:%S}Z"
-    found["variants"] = _records(shown["variants"])
-    found["steps"] = _records(shown["steps"])
+    found["variants"] = rows_of(shown["variants"])
+    found["steps"] = rows_of(shown["steps"])
     if bottlenecks:
-        found["bottlenecks"] = _records(shown["bottlenecks"])
-        found["overdue_bottlenecks"] = _records(shown["overdue"])
+        found["bottlenecks"] = rows_of(shown["bottlenecks"])
+        found["overdue_bottlenecks"] = rows_of(shown["overdue"])
     if "rework" in shown:
         found["rework"] = _rework_as_json(shown["rework"])
     if "comparison" in shown:
@@ -64,16 +64,11 @@ def as_json(shown: dict[str, Any], top: int, bottlenecks: bool) -> dict[str, Any
             "customers": list(one.n_customers),
             "in_both": one.n_overlap,
             "too_few": one.too_few,
-            "figures": _records(one.figures),
-            "variants": _records(one.variants),
-            "steps": _records(one.steps),
+            "figures": rows_of(one.figures),
+            "variants": rows_of(one.variants),
+            "steps": rows_of(one.steps),
         }
     return found
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.to_dict(orient="records")  # type: ignore[assignment]
-    return rows
 
 
 def _rework_as_json(found: Rework) -> dict[str, Any]:
@@ -91,9 +86,9 @@ def _rework_as_json(found: Rework) -> dict[str, Any]:
         "no_follow_up": found.n_no_follow_up,
         "touches_by_people": int(found.per_invoice.sum()),
         "follow_up_by_people": int(found.follow_up.sum()),
-        "repeats": _records(found.repeats),
-        "touches": _records(found.touches),
-        "by_month": _records(months),
+        "repeats": rows_of(found.repeats),
+        "touches": rows_of(found.touches),
+        "by_month": rows_of(months),
     }
 
 
@@ -132,22 +127,11 @@ def print_process(out: Console, shown: dict[str, Any], top: int, bottlenecks: bo
         if bottlenecks:
             _print_waits(out, shown, "bottlenecks", top)
     if "rework" in shown:
-        _print_rework(out, shown["rework"], top)
-
-
-def _table(title: str, texts: int, *headings: str) -> Table:
-    """A table whose first columns are texts and the others figures."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for i, heading in enumerate(headings):
-        if i < texts:
-            table.add_column(heading, overflow="fold")
-        else:
-            table.add_column(heading, justify="right", no_wrap=True)
-    return table
+        print_rework(out, shown["rework"], top)
 
 
 def _print_variants(out: Console, variants: pd.DataFrame, n_variants: int) -> None:
-    table = _table(
+    table = table_of(
         f"Variants: the {len(variants):,} most frequent of {n_variants:,}",
         1,
         *("activities, in order", "invoices", "share", "so far", "amount", "open", "late"),
@@ -161,7 +145,7 @@ def _print_variants(out: Console, variants: pd.DataFrame, n_variants: int) -> No
             share_in_words(row["cumulative_share"]),
             number(row["amount"], 0),
             number(row["balance"], 0),
-            _share(row["share_late"]),
+            share(row["share_late"]),
             f"{row['written_off']:,}",
             days_in_words(row["median_days"]),
         )
@@ -169,7 +153,7 @@ def _print_variants(out: Console, variants: pd.DataFrame, n_variants: int) -> No
 
 
 def _print_steps(out: Console, steps: pd.DataFrame, top: int) -> None:
-    table = _table(
+    table = table_of(
         f"Steps: the {min(top, len(steps)):,} most frequent of {len(steps):,}",
         2,
         *("from", "to", "count", "invoices", "median", "9 of 10 within", "mean", "amount"),
@@ -197,7 +181,7 @@ def _print_waits(out: Console, shown: dict[str, Any], which: str, top: int) -> N
     if not len(waits):
         out.print(f"{title}: nowhere, as far as balances are known.")
         return
-    table = _table(
+    table = table_of(
         title,
         2,
         *("from", "to", unit, "share", "so far", "cost", "median", "9 of 10 within", "count"),
@@ -218,128 +202,3 @@ def _print_waits(out: Console, shown: dict[str, Any], which: str, top: int) -> N
     unpriced = int(shown["steps"]["n_unpriced"].sum())
     if unpriced:
         out.print(f"{unpriced:,} steps of invoices without a known balance add nothing ({until}).")
-
-
-def _print_rework(out: Console, found: Rework, top: int) -> None:
-    n = max(found.n_invoices, 1)
-    table = _table(
-        "Repeats: an activity again on the same invoice",
-        1,
-        *("activity", "repeats", "right after", "later", "invoices", "share"),
-    )
-    for row in found.repeats.head(top).to_dict(orient="records"):
-        table.add_row(
-            escape(row["activity"]),
-            *(f"{row[name]:,}" for name in ("repeats", "directly", "returns", "invoices")),
-            share_in_words(row["share_invoices"]),
-        )
-    out.print(table)
-    counts = {
-        "repeat something": found.n_repeating,
-        "were opened again after closing": found.reopened,
-        "had a payment reversed": found.reversed,
-        "had their due date changed": found.due_date_changed,
-        "were disputed": found.disputed,
-    }
-    said = [f"{count:,} ({share_in_words(count / n)}) {what}" for what, count in counts.items()]
-    out.print(f"Of {found.n_invoices:,} invoices " + ", ".join(said) + ".")
-    _print_touches(out, found, top)
-
-
-def _print_touches(out: Console, found: Rework, top: int) -> None:
-    table = _table("Who does it", 1, "activity", "people", "programs", "unknown")
-    for row in found.touches.head(top).to_dict(orient="records"):
-        table.add_row(
-            escape(row["activity"]),
-            *(f"{row[name]:,}" for name in ("people", "programs", "unknown")),
-        )
-    out.print(table)
-    if found.basis == "user":
-        named = ", ".join(escape(user) for user in found.programs[:8]) or "none"
-        out.print(f"Told by the user on each event; taken for programs: {named}.")
-    else:
-        out.print("The log names no users, so people and programs are told by the activity.")
-    if found.n_closed:
-        touches, follow = found.per_invoice.sum(), found.follow_up.sum()
-        out.print(
-            f"{touches / max(found.n_invoices, 1):.2f} touches by people an invoice, "
-            f"{follow / max(found.n_invoices, 1):.2f} of them follow-up (neither issuing nor "
-            f"booking). Of {found.n_closed:,} closed invoices "
-            f"{share_in_words(found.n_touch_free / found.n_closed)} were touch-free, "
-            f"{share_in_words(found.n_no_follow_up / found.n_closed)} needed no follow-up."
-        )
-    table = _table(
-        "By month",
-        1,
-        *("month", "people", "programs", "unknown", "closed", "touch-free", "no follow-up"),
-    )
-    for row in found.by_month.tail(12).to_dict(orient="records"):
-        table.add_row(
-            f"{row['month']:%Y-%m}",
-            *(f"{row[name]:,}" for name in ("people", "programs", "unknown", "closed")),
-            _share(row["share_touch_free"]),
-            _share(row["share_no_follow_up"]),
-        )
-    out.print(table)
-
-
-def print_comparison(out: Console, found: Comparison) -> None:
-    """Two groups side by side; only differences beyond noise are marked."""
-    a, b = (escape(name) for name in found.names)
-    out.print(
-        f"A: {a}, {found.n_invoices[0]:,} invoices of {found.n_customers[0]:,} customers\n"
-        f"B: {b}, {found.n_invoices[1]:,} invoices of {found.n_customers[1]:,} customers"
-    )
-    if found.n_overlap:
-        out.print(f"{found.n_overlap:,} invoices are in both.")
-    if found.too_few:
-        out.print(f"[bold]Too few for a verdict:[/] {escape(found.too_few)}")
-    table = _compared("Outcomes", "figure")
-    for row in _records(found.figures):
-        table.add_row(escape(row["figure"]), *_figures(row, row["unit"]))
-    out.print(table)
-    table = _compared("Variants: share of each group's invoices", "activities, in order")
-    for row in _records(found.variants):
-        table.add_row(escape(" → ".join(row["sequence"])), *_figures(row, "share"))
-    out.print(table)
-    table = _compared("Steps: median time", "step")
-    for row in _records(found.steps):
-        table.add_row(escape(f"{row['from']} → {row['to']}"), *_figures(row, "days"))
-    out.print(table)
-    out.print(
-        "● differs beyond noise: the interval of B - A leaves out 0. Intervals of a table hold "
-        "together with 95 %, with customers drawn as a whole. – too few to tell."
-    )
-
-
-def _compared(title: str, first: str) -> Table:
-    return _table(title, 1, first, "A", "B", "B - A", "interval", "n A", "n B", "")
-
-
-def _figures(row: dict[str, Any], unit: str) -> list[str]:
-    """Cells of a compared figure."""
-
-    def written(value: float, signed: bool = False) -> str:
-        if pd.isna(value):
-            return "–"
-        sign = "+" if signed else ""
-        if unit == "share":
-            return f"{value:{sign}.1%}".replace("%", " %")
-        return f"{value:{sign},.1f}{' d' if unit == 'days' else ''}"
-
-    interval = "–"
-    if not pd.isna(row["low"]):
-        interval = rf"\[{written(row['low'], True)}, {written(row['high'], True)}]"
-    return [
-        written(row["a"]),
-        written(row["b"]),
-        written(row["difference"], True),
-        interval,
-        f"{row['n_a']:,}",
-        f"{row['n_b']:,}",
-        "[bold]●[/]" if row["differs"] else "",
-    ]
-
-
-def _share(value: float) -> str:
-    return "–" if pd.isna(value) else share_in_words(value)
