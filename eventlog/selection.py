@@ -149,8 +149,9 @@ def values_of(history: History, log: EventLog, name: str) -> tuple[Codes, tuple[
         return code.astype(np.int32), tuple(str(level) for level in levels)
     column = log.columns[name]
     if column.kind != "level":
+        called = {"money": "an amount", "time": "a date"}.get(column.kind, "a number")
         raise DataError(
-            f"'{name}' is a {column.kind}, not a text with a few values. Give ranges, such as "
+            f"'{name}' is {called}, not a text with a few values. Give ranges, such as "
             f"--compare '{name}=..LOW' '{name}=HIGH..'."
         )
     return _last_stated(history, log, column, -1).astype(np.int32), column.levels
