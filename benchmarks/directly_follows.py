@@ -1,11 +1,13 @@
-"""The directly-follows map beside pm4py.
+"""The directly-follows map beside pm4py: counts alone, and with waiting times.
 
     python -m benchmarks.directly_follows --events 100000 1000000 10000000
 
 pm4py is given frames that are already formatted and sorted, in three ways: as its users call it
 (`pm4py.discover_dfg` on what `pm4py.format_dataframe` returns), its pandas path with integer cases,
-categorical activities and no sorting of its own, and its Polars path. Counts must be equal before
-anything is timed. pm4py is under the AGPL: it is used here and nowhere else.
+categorical activities and no sorting of its own, and its Polars path. With waiting times it is
+`pm4py.discover_performance_dfg`, whose mean and median must be ours to a microsecond; variants are
+`pm4py.get_variants`. Counts must be equal before anything is timed. pm4py is under the AGPL: it is
+used here and nowhere else.
 """
 
 from __future__ import annotations
@@ -31,11 +33,19 @@ from rich.table import Table
 from benchmarks.synthetic import DAY, N_ACTIVITIES, synthetic_events
 from eventlog.log import EventLog
 from eventlog.process import DirectlyFollows, directly_follows
+from eventlog.process_map import ProcessMap, waiting_map
 from eventlog.template import ACTIVITIES
+from eventlog.traces import traces_of
+from eventlog.variants import Variants, variants_of
 
 #: Share of events that are recorded later than they happened.
 LATE = 0.02
 CASE, ACTIVITY, TIME = "case:concept:name", "concept:name", "time:timestamp"
+
+#: What is compared with what.
+WAITS, PERFORMANCE = "duecast, waiting times", "pm4py.discover_performance_dfg"
+VARIANTS = "duecast, variants"
+RIVAL = {PERFORMANCE: WAITS, WAITS: WAITS, VARIANTS: VARIANTS, "pm4py.get_variants": VARIANTS}
 
 #: Pairs, starts and ends by name.
 Found = tuple[dict[tuple[str, str], int], dict[str, int], dict[str, int]]
@@ -108,6 +118,10 @@ def contestants(log: EventLog) -> dict[str, Callable[[], object]]:
         "pm4py.discover_dfg": lambda: pm4py.discover_dfg(formatted),
         "pm4py pandas, prepared": lambda: _prepared(frame),
         "pm4py Polars": lambda: clean_polars.apply(lazy, {"case_id_key": CASE}),
+        WAITS: lambda: waiting_map(traces_of(log)),
+        PERFORMANCE: lambda: pm4py.discover_performance_dfg(formatted),
+        VARIANTS: lambda: variants_of(traces_of(log)),
+        "pm4py.get_variants": lambda: pm4py.get_variants(formatted),
     }
 
 
@@ -139,6 +153,31 @@ def as_found(result: object) -> Found:
     return tuple({key: int(n) for key, n in part.items() if n} for part in result)  # type: ignore[return-value]
 
 
+def agree(runs: dict[str, Callable[[], object]], n_events: int) -> None:
+    """Check that waiting times and variants are the same on both sides.
+
+    Raises
+    ------
+    ValueError
+        If they are not.
+    """
+    waits, (performance, *_) = runs[WAITS](), runs[PERFORMANCE]()  # type: ignore[misc]
+    assert isinstance(waits, ProcessMap)
+    place = {name: i for i, name in enumerate(waits.activities)}
+    apart = [
+        abs(table[place[a], place[b]] * 86_400 - theirs[name])
+        for (a, b), theirs in performance.items()
+        for name, table in (("mean", waits.mean_days), ("median", waits.median_days))
+    ]
+    if len(performance) != int((waits.counts > 0).sum()) or max(apart) > 1e-6:
+        raise ValueError(f"Waiting times differ on {n_events:,} events by {max(apart)} s")
+    ours = runs[VARIANTS]()
+    assert isinstance(ours, Variants)
+    theirs = runs["pm4py.get_variants"]()
+    if {ours.sequence(v): int(n) for v, n in enumerate(ours.counts)} != theirs:
+        raise ValueError(f"Variants differ on {n_events:,} events")
+
+
 def measure(sizes: Sequence[int], repeat: int = 3, seed: int = 0) -> list[Timing]:
     """Time all contestants in turn on each size.
 
@@ -153,8 +192,9 @@ def measure(sizes: Sequence[int], repeat: int = 3, seed: int = 0) -> list[Timing
         runs = contestants(log)
         ours = as_found(runs["duecast"]())
         for tool, run in runs.items():
-            if as_found(run()) != ours:
+            if tool not in RIVAL and as_found(run()) != ours:
                 raise ValueError(f"{tool} counts otherwise than duecast on {n_events:,} events")
+        agree(runs, n_events)
         seconds: dict[str, list[float]] = {tool: [] for tool in runs}
         for _ in range(repeat):
             for tool, run in runs.items():
@@ -163,7 +203,8 @@ def measure(sizes: Sequence[int], repeat: int = 3, seed: int = 0) -> list[Timing
                 seconds[tool].append(time.perf_counter() - begun)
         median = {tool: statistics.median(taken) for tool, taken in seconds.items()}
         timings += [
-            Timing(tool, n_events, median[tool], median[tool] / median["duecast"]) for tool in runs
+            Timing(tool, n_events, median[tool], median[tool] / median[RIVAL.get(tool, "duecast")])
+            for tool in runs
         ]
     return timings
 
@@ -178,7 +219,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     table = Table(title="Directly-follows counts, equal in all", box=box.SIMPLE_HEAD)
-    for name in ("events", "tool", "seconds", "× duecast"):
+    for name in ("events", "tool", "seconds", "× duecast's"):
         table.add_column(name, justify="left" if name == "tool" else "right")
     for timing in measure(chosen.events, chosen.repeat, chosen.seed):
         table.add_row(

@@ -30,6 +30,7 @@ from ui import (
     data_commands,
     dynamics_commands,
     monitoring_commands,
+    process_commands,
     provision_commands,
     registry_commands,
     training_commands,
@@ -57,6 +58,7 @@ for group in (
     cash_commands,
     conformance_commands,
     provision_commands,
+    process_commands,
     monitoring_commands,
 ):
     app.add_typer(group.commands)
