@@ -30,6 +30,7 @@ from ui import (
     monitoring_commands,
     provision_commands,
     registry_commands,
+    template_commands,
     training_commands,
     tuning_commands,
     worklist_commands,
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 for group in (
     data_commands,
+    template_commands,
     training_commands,
     tuning_commands,
     registry_commands,
