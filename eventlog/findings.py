@@ -62,19 +62,33 @@ class Findings:
             return
         place = column if isinstance(column, int) else self._places.get(column, -1)
         lines = self._raw.lines(self._raw.row[rows])
+        name = self._raw.names[place] if place >= 0 else str(column)
         self._parts.append(
             pd.DataFrame(
                 {
                     "severity": MISTAKE_NAMED[mistake].severity,
                     "mistake": mistake,
-                    "cell": cells_at(self._raw, lines, place),
+                    "cell": self._cells(lines, place, name),
                     "line": lines,
-                    "column": self._raw.names[place] if place >= 0 else str(column),
+                    "column": name,
                     "what": what,
                     "remedy": remedy if len(remedy) else MISTAKE_NAMED[mistake].remedy,
                 }
             )
         )
+
+    def has_cells(self, attribute: str) -> bool:
+        """Whether there are cells for an attribute, be they empty."""
+        sheet = self._raw.sheet
+        return attribute in self._places or (sheet is not None and attribute in sheet.unused)
+
+    def _cells(self, lines: Ints, place: int, name: str) -> Objects:
+        """How cells are called: ``Events!C17``, or ``line 17`` outside of workbooks."""
+        sheet = self._raw.sheet
+        if sheet is None:
+            return np.array("line ", dtype=object) + lines.astype(str).astype(object)
+        column = sheet.columns[place] if place >= 0 else sheet.unused.get(name, sheet.columns[0])
+        return sheet.cells(lines, column)
 
     def add_cells(
         self, mistake: str, cells: list[str], lines: list[int], what: str, column: str = ""
@@ -115,13 +129,6 @@ def no_findings() -> pd.DataFrame:
     """Findings of a source without mistakes."""
     texts = {name: pd.Series(dtype=object) for name in COLUMNS}
     return pd.DataFrame({**texts, "line": pd.Series(dtype=np.int64)})[list(COLUMNS)]
-
-
-def cells_at(raw: Raw, lines: Ints, place: int) -> Objects:
-    """How cells of one column are called: ``Events!C17``, or ``line 17`` outside of workbooks."""
-    if raw.sheet is not None:
-        return raw.sheet.cells(lines, max(place, 0))
-    return np.array("line ", dtype=object) + lines.astype(str).astype(object)
 
 
 def header_cells(raw: Raw) -> list[str]:

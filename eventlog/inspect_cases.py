@@ -37,14 +37,15 @@ def look_at_cases(
     _look_at_times(findings, parsed, happened, keep, today)
     _look_at_promises(findings, parsed, happened, keep & (roles == Role.PROMISE))
     paying = keep & np.isin(roles, _PAYING)
-    if "PaymentAmount" not in parsed:
+    if not findings.has_cells("PaymentAmount"):
         told = "Money moved but the file has no PaymentAmount"
         rows = np.flatnonzero(paying)[:1]
         findings.add("payment_without_amount", rows, "ActivityName", told)
     else:
-        empty = paying & ~parsed["PaymentAmount"].column.stated()
+        if "PaymentAmount" in parsed:
+            paying = paying & ~parsed["PaymentAmount"].column.stated()
         told = "PaymentAmount is empty where money moved"
-        findings.add("payment_without_amount", empty, "PaymentAmount", told)
+        findings.add("payment_without_amount", paying, "PaymentAmount", told)
     invoice = _invoices(parsed, keep)
     order = np.lexsort((np.arange(len(keep)), happened, invoice))
     order = order[invoice[order] >= 0]  # rows of invoices, in time within each
@@ -86,7 +87,7 @@ def _look_at_promises(
 ) -> None:
     promised = _times(parsed, "PromisedDate", len(promises))
     empty = promises & (promised == NONE)
-    column = "PromisedDate" if "PromisedDate" in parsed else "ActivityName"
+    column = "PromisedDate" if findings.has_cells("PromisedDate") else "ActivityName"
     findings.add("promise_without_date", empty, column, "The promise states no PromisedDate")
     past = promises & (promised != NONE) & (promised < happened // DAY * DAY)
     told = _dated("PromisedDate", promised[past], " lies before the promise")

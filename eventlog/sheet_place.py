@@ -24,6 +24,8 @@ class SheetPlace:
         Row of the sheet on which the column names stand, the first being 1.
     columns : tuple of int
         Column of the sheet, the first being 0, of each of the source's columns.
+    unused : mapping of str to int
+        By attribute: column of the sheet, from 0, of template columns in which nothing is filled.
     blank : ndarray of int64, shape (n_blank,)
         Rows of the sheet below the header and above the last row with a value that hold nothing.
     merged : tuple of str
@@ -37,6 +39,7 @@ class SheetPlace:
     name: str
     header: int
     columns: tuple[int, ...] = ()
+    unused: Mapping[str, int] = field(default_factory=dict)
     blank: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     merged: tuple[str, ...] = ()
     errors: Mapping[int, Mask] = field(default_factory=dict)
@@ -50,9 +53,9 @@ class SheetPlace:
         """Name of the cell on a row of the sheet (from 1) in a column of the source (from 0)."""
         return self.at(f"{xl_col_to_name(self.columns[place])}{line}")
 
-    def cells(self, lines: Ints, place: int) -> NDArray[np.object_]:
-        """Names of the cells of one column, shape (n_lines,)."""
-        start = self.at(xl_col_to_name(self.columns[place]))
+    def cells(self, lines: Ints, column: int) -> NDArray[np.object_]:
+        """Names of the cells of one column of the sheet (from 0), shape (n_lines,)."""
+        start = self.at(xl_col_to_name(column))
         return np.array(start, dtype=object) + lines.astype(str).astype(object)
 
 

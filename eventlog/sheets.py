@@ -35,7 +35,7 @@ _NEED = {folded(attribute.name): attribute for attribute in ATTRIBUTES}
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
     """Cells of a sheet as calamine gives them, and the row that names the columns."""
 
     sheet: CalamineSheet
@@ -74,7 +74,7 @@ def read_sheet(path: Path, sheet: str | None, mapping: Mapping) -> Raw:
         names = list(book.sheet_names)
         own = mapping_of(book, path.name)
         both = combined(mapping, own)
-        table = _chosen(book, names, sheet, both, path.name)
+        table = chosen_table(book, sheet, both, path.name)
         raw = _of_table(path, table, both)
     except PasswordError as error:
         raise RefusedError(
@@ -112,10 +112,15 @@ def _unreadable(path: Path, error: BaseException) -> RefusedError:
     )
 
 
-def _chosen(
-    book: CalamineWorkbook, names: list[str], sheet: str | None, mapping: Mapping, file: str
-) -> _Table:
-    """The sheet to be read."""
+def chosen_table(book: CalamineWorkbook, sheet: str | None, mapping: Mapping, file: str) -> Table:
+    """The sheet to be read; parameters as `read_sheet`.
+
+    Raises
+    ------
+    RefusedError
+        If there is none.
+    """
+    names = list(book.sheet_names)
     if sheet is not None and sheet not in names:
         raise RefusedError(
             f"{file} has no sheet '{sheet}'; it has {names}. Choose one.", "no_events_sheet"
@@ -131,7 +136,7 @@ def _chosen(
             )
     if not candidates:
         raise RefusedError(f"{file} has no sheets. Save it again.", "damaged")
-    tables: dict[str, _Table] = {}
+    tables: dict[str, Table] = {}
     for name in candidates:
         tables[name] = _read(book, name, mapping)
         if tables[name].is_log:
@@ -140,15 +145,15 @@ def _chosen(
     return tables[called]
 
 
-def _read(book: CalamineWorkbook, name: str, mapping: Mapping) -> _Table:
+def _read(book: CalamineWorkbook, name: str, mapping: Mapping) -> Table:
     sheet = book.get_sheet_by_name(name)
     rows = sheet.to_python(skip_empty_area=False)
     filled = [place for place in range(min(len(rows), _TITLE_ROWS)) if any(map(_says, rows[place]))]
     header = next((place for place in filled if _is_log(rows[place], mapping)), None)
     if header is not None:
-        return _Table(sheet, rows, header, is_log=True)
+        return Table(sheet, rows, header, is_log=True)
     first = next((place for place, row in enumerate(rows) if any(map(_says, row))), len(rows))
-    return _Table(sheet, rows, first, is_log=False)
+    return Table(sheet, rows, first, is_log=False)
 
 
 def _says(cell: Cell) -> bool:
@@ -165,7 +170,7 @@ def _is_log(row: Sequence[Cell], mapping: Mapping) -> bool:
     )
 
 
-def _of_table(path: Path, table: _Table, mapping: Mapping) -> Raw:
+def _of_table(path: Path, table: Table, mapping: Mapping) -> Raw:
     name = table.sheet.name
     if table.header >= len(table.rows):
         raise RefusedError(
@@ -175,8 +180,7 @@ def _of_table(path: Path, table: _Table, mapping: Mapping) -> Raw:
             cell=SheetPlace(name, 1).at("A1"),
         )
     header = [str(cell).strip() for cell in table.rows[table.header]]
-    matrix: Objects = np.array(table.rows[table.header + 1 :], dtype=object)
-    matrix = matrix.reshape(-1, len(header))
+    matrix = _matrix(table)
     marks = _mark_errors(path, name, matrix, table.header + 1)
     built = [column_of(matrix[:, place]) for place in range(len(header))]
     cells = [column for column, _ in built]
@@ -195,7 +199,12 @@ def _of_table(path: Path, table: _Table, mapping: Mapping) -> Raw:
         for place in counted(header, cells)
         if not _unused(header[place], cells[place], mapping)
     ]
-    where = SheetPlace(name, table.header + 1, tuple(kept))
+    unused = {
+        _NEED[folded(header[place])].name: place
+        for place in counted(header, cells)
+        if place not in kept
+    }
+    where = SheetPlace(name, table.header + 1, tuple(kept), unused)
     _refuse_twice([header[place] for place in kept], where, path.name)
     unnamed = [unnamed_column(place) for place in kept if not header[place]]
     names, columns, notes = named(
@@ -224,6 +233,19 @@ def _of_table(path: Path, table: _Table, mapping: Mapping) -> Raw:
         guarded=True,
         sheet=where,
     )
+
+
+def fill_in_errors(path: Path, table: Table) -> Objects:
+    """Cells below the header with the error values of formulas, shape (n_rows, n_columns)."""
+    matrix = _matrix(table)
+    _mark_errors(path, table.sheet.name, matrix, table.header + 1)
+    return matrix
+
+
+def _matrix(table: Table) -> Objects:
+    width = len(table.rows[table.header]) if table.header < len(table.rows) else 0
+    matrix: Objects = np.array(table.rows[table.header + 1 :], dtype=object)
+    return matrix.reshape(-1, width) if width else np.empty((0, 0), dtype=object)
 
 
 def _at(lines: Ints, rows: Ints) -> Ints:
@@ -278,7 +300,7 @@ def _refuse_twice(header: list[str], where: SheetPlace, file: str) -> None:
             )
 
 
-def _merged(table: _Table) -> Iterator[str]:
+def _merged(table: Table) -> Iterator[str]:
     for (top, left), (bottom, right) in table.sheet.merged_cell_ranges or ():
         if bottom > table.header:
             yield xl_range(top, left, bottom, right)

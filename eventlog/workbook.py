@@ -116,7 +116,11 @@ def write_workbook(
         _write_events(sheets[EVENTS], events, styles, remarks or {}, book)
         write_attributes(sheets[ATTRIBUTES_SHEET], styles)
         write_activities(sheets[ACTIVITIES_SHEET], styles)
-        _write_events(sheets[EXAMPLE], cells_of_rows(example_rows()), styles, {}, book)
+        example = cells_of_rows(example_rows())
+        _write_events(sheets[EXAMPLE], example, styles, {}, book)
+        for place, column in enumerate(example.columns):
+            if not any(value is not None for value in column):
+                sheets[EXAMPLE].set_column(place, place, None, None, {"hidden": True})
         write_mapping(sheets[MAPPING], styles, mapping)
         sheets[EVENTS if rows else INSTRUCTIONS].activate()
         book.close()

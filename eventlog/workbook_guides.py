@@ -105,11 +105,11 @@ def write_instructions(sheet: Any, styles: Styles) -> None:
         styles.lead,
     )
     line = 3
-    sheet.merge_range(line, 1, line, 2, "Steps", styles.section)
+    sheet.merge_range(line, 1, line, 2, "What to do", styles.section)
     for number, step in enumerate(_STEPS, 1):
         line += 1
-        sheet.set_row(line, 34 if len(step) > 96 else 19)
-        sheet.write_string(line, 1, f"{number}", styles.wrapped)
+        sheet.set_row(line, 34 if len(step) > 105 else 19)
+        sheet.write_string(line, 1, f"Step {number}", styles.wrapped)
         sheet.write_string(line, 2, step, styles.wrapped)
     line += 2
     sheet.merge_range(line, 1, line, 2, f"Colours of the {EVENTS} sheet's headings", styles.section)
@@ -122,7 +122,7 @@ def write_instructions(sheet: Any, styles: Styles) -> None:
     sheet.merge_range(line, 1, line, 2, "Rules", styles.section)
     for name, rule in _RULES:
         line += 1
-        sheet.set_row(line, 34 if len(rule) > 96 else 19)
+        sheet.set_row(line, 34 if len(rule) > 105 else 19)
         sheet.write_string(line, 1, name, styles.wrapped)
         sheet.write_string(line, 2, rule, styles.wrapped)
     line += 2
@@ -143,7 +143,7 @@ def write_attributes(sheet: Any, styles: Styles) -> None:
     heads = ("Attribute", "Need", "Write", "Meaning", "Source in Dynamics 365 Finance", "Examples")
     _head(sheet, styles, heads, (24, 15, 22, 70, 44, 30))
     for line, attribute in enumerate(ATTRIBUTES, 1):
-        sheet.set_row(line, 15.5 * max(1, -(-len(attribute.meaning) // 66)) + 4)
+        sheet.set_row(line, 15.5 * max(1, -(-len(attribute.meaning) // 76)) + 4)
         sheet.write_string(line, 0, attribute.name, styles.wrapped)
         sheet.write_string(line, 1, attribute.need, styles.need[attribute.need])
         sheet.write_string(line, 2, FORMS[attribute.kind], styles.wrapped)
@@ -160,7 +160,7 @@ def write_activities(sheet: Any, styles: Styles) -> None:
     for line in range(1, longest + 1):
         if line <= len(ACTIVITIES):
             activity = ACTIVITIES[line - 1]
-            sheet.set_row(line, 15.5 * max(1, -(-len(activity.meaning) // 66)) + 4)
+            sheet.set_row(line, 15.5 * max(1, -(-len(activity.meaning) // 76)) + 4)
             sheet.write_string(line, 0, activity.name, styles.wrapped)
             sheet.write_string(line, 1, activity.meaning, styles.wrapped)
             sheet.write_string(line, 2, activity.source, styles.wrapped)

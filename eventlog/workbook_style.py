@@ -92,22 +92,24 @@ def styles_of(book: Workbook) -> Styles:
         lead=style(font_size=12, font_color=GREY, **top),
         section=style(font_size=13, bold=True, font_color=NAVY, bottom=2, bottom_color=BLUE),
         text=style(),
-        wrapped=style(**top, **line),
+        wrapped=style(**top, **line, indent=1),
         code=style(font_name="Consolas", bg_color="#F3F4F6", **top),
         hint=style(font_color=GREY, italic=True, **top),
         entry=style(bg_color="#FFFDE7", border=1, border_color="#D1D5DB", num_format="@"),
         heading={n: style(**p, text_wrap=True) for n, p in headings.items()},
         need={n: style(**p, align="center") for n, p in headings.items()},
         table_heading=style(bold=True, bg_color=NAVY, font_color="#FFFFFF", text_wrap=True),
-        by_kind={kind: style(num_format=form) for kind, form in NUMBER_FORMATS.items()},
+        by_kind={kind: style(**_form(kind)) for kind in NUMBER_FORMATS},
         found={
-            severity: {
-                kind: style(num_format=form, bg_color=colour)
-                for kind, form in NUMBER_FORMATS.items()
-            }
+            severity: {kind: style(**_form(kind), bg_color=colour) for kind in NUMBER_FORMATS}
             for severity, colour in FINDING_COLOURS.items()
         },
     )
+
+
+def _form(kind: Kind) -> dict[str, Any]:
+    centred = {"align": "center"} if kind in ("date", "time", "level", "flag") else {}
+    return {"num_format": NUMBER_FORMATS[kind], **centred}
 
 
 def safe(text: str) -> str:
