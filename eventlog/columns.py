@@ -18,7 +18,7 @@ from eventlog.cells import (
     texts_of,
 )
 from eventlog.dates import Mask, Moments, moments_of_typed, parse_moments
-from eventlog.errors import DataError
+from eventlog.errors import RefusedError
 from eventlog.log import Column
 from eventlog.numbers import (
     Decimal,
@@ -162,14 +162,18 @@ def _moments(
     )
 
 
-def _ambiguous(name: str, texts: Texts, found: Moments) -> DataError:
+def _ambiguous(name: str, texts: Texts, found: Moments) -> RefusedError:
     written = pc.match_substring_regex(texts.values, r"^\d\d?[-/.]\d\d?[-/.]\d{4}")
     example = texts.values.filter(written.fill_null(False))[0].as_py()
     rows = int(texts.spread(found.values != np.iinfo(np.int64).min).sum())
-    return DataError(
+    fits = written.fill_null(False).to_numpy(zero_copy_only=False)
+    return RefusedError(
         f"Day and month of '{name}' could change places in {rows:,} of "
         f"{len(texts.stated()):,} rows, such as '{example}', and no other row shows which comes "
-        "first. State day_first."
+        "first. State day_first.",
+        "order_unclear",
+        column=name,
+        row=int(np.flatnonzero(texts.spread(fits))[0]),
     )
 
 

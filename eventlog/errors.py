@@ -8,6 +8,7 @@ sentence and exit code 2; nothing is swallowed on the way.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class DuecastError(Exception):
@@ -16,6 +17,40 @@ class DuecastError(Exception):
 
 class DataError(DuecastError, ValueError):
     """The input breaks a rule."""
+
+
+class RefusedError(DataError):
+    """A source is refused for a mistake whose place is known.
+
+    Parameters
+    ----------
+    message : str
+    mistake : str
+        A code of `eventlog.mistakes.MISTAKES`.
+    cell : str
+        Where, such as ``Events!C17``; the message begins with it. "" where it is not known (yet).
+    column : str
+        Which attribute, where the cell is not known yet.
+    row : int
+        Position among the source's rows, where the cell is not known yet; -1 for none.
+    findings : DataFrame, optional
+        All that was found, as `eventlog.summary.ReadSummary.findings`; made of the message by
+        default.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        mistake: str,
+        *,
+        cell: str = "",
+        column: str = "",
+        row: int = -1,
+        findings: Any = None,
+    ) -> None:
+        super().__init__(f"{cell}: {message}" if cell else message)
+        self.message, self.mistake, self.cell = message, mistake, cell
+        self.column, self.row, self.findings = column, row, findings
 
 
 class NotFoundError(DuecastError, LookupError):

@@ -6,11 +6,12 @@ import collections.abc
 import re
 import tomllib
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from eventlog.errors import DataError, NotFoundError, SettingsError
+from eventlog.errors import NotFoundError, RefusedError, SettingsError
 from eventlog.template import ACTIVITY_NAMED, ATTRIBUTE_NAMED, ATTRIBUTES
 
 _SECTIONS = ("columns", "activities", "format")
@@ -23,6 +24,8 @@ _FORMAT: dict[str, type] = {
     "sheet": str,
 }
 _SEPARATORS = re.compile(r"[\s_]+")
+#: Endings that do not tell two columns apart: InvoiceNo is InvoiceNumber.
+_ENDINGS = re.compile(r"(?:number|num|no|nr|id)$")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Mapping:
         Whether 01/02/2024 is the first of February.
     timezone : str or None
         Zone of times that state none, such as ``Europe/Berlin``; None is UTC.
+    cells : mapping of str to str
+        By attribute: the cell of a workbook that names the column, where one does.
     """
 
     columns: collections.abc.Mapping[str, str] = field(default_factory=dict)
@@ -51,6 +56,29 @@ class Mapping:
     day_first: bool | None = None
     timezone: str | None = None
     sheet: str | None = None
+    cells: collections.abc.Mapping[str, str] = field(default_factory=dict)
+
+
+def combined(mapping: Mapping, other: Mapping | None) -> Mapping:
+    """Two mappings as one; where both say something, the first holds."""
+    if other is None:
+        return mapping
+    own = {
+        attribute: cell
+        for attribute, cell in other.cells.items()
+        if attribute not in mapping.columns
+    }
+    return Mapping(
+        columns={**other.columns, **mapping.columns},
+        activities={**other.activities, **mapping.activities},
+        delimiter=mapping.delimiter or other.delimiter,
+        decimal=mapping.decimal or other.decimal,
+        encoding=mapping.encoding or other.encoding,
+        day_first=other.day_first if mapping.day_first is None else mapping.day_first,
+        timezone=mapping.timezone or other.timezone,
+        sheet=mapping.sheet or other.sheet,
+        cells={**own, **mapping.cells},
+    )
 
 
 def read_mapping(path: str | Path) -> Mapping:
@@ -130,7 +158,12 @@ def folded(name: str) -> str:
 KNOWN_COLUMNS = frozenset(folded(attribute.name) for attribute in ATTRIBUTES)
 
 
-def match_columns(names: tuple[str, ...], mapping: Mapping, source: str) -> dict[str, int]:
+def match_columns(
+    names: tuple[str, ...],
+    mapping: Mapping,
+    source: str,
+    cells: collections.abc.Sequence[str] = (),
+) -> dict[str, int]:
     """Which column holds which attribute.
 
     Parameters
@@ -142,6 +175,8 @@ def match_columns(names: tuple[str, ...], mapping: Mapping, source: str) -> dict
         case, spaces and underscores.
     source : str
         How messages call the source.
+    cells : sequence of str
+        Where each name stands, in a workbook.
 
     Returns
     -------
@@ -150,7 +185,7 @@ def match_columns(names: tuple[str, ...], mapping: Mapping, source: str) -> dict
 
     Raises
     ------
-    DataError
+    RefusedError
         If the mapping names a column that is not there, two columns match one attribute, or
         InvoiceNumber, ActivityName or EventTime has no column.
     """
@@ -159,7 +194,9 @@ def match_columns(names: tuple[str, ...], mapping: Mapping, source: str) -> dict
         by_fold.setdefault(folded(name), []).append(place)
     found: dict[str, int] = {}
     mapped = {
-        attribute: _mapped_place(attribute, column, names, by_fold, source)
+        attribute: _mapped_place(
+            attribute, column, names, by_fold, source, mapping.cells.get(attribute, "")
+        )
         for attribute, column in mapping.columns.items()
     }
     for attribute in ATTRIBUTE_NAMED:
@@ -171,19 +208,41 @@ def match_columns(names: tuple[str, ...], mapping: Mapping, source: str) -> dict
         if attribute in mapped:
             places = [mapped[attribute], *(p for p in places if p != mapped[attribute])]
         if len(places) > 1:
-            raise DataError(
+            raise RefusedError(
                 f"{source} has columns {[names[place] for place in places]} that all hold "
-                f"'{attribute}'. Remove or rename all but one."
+                f"'{attribute}'. Remove or rename all but one.",
+                "attribute_twice",
+                cell=cells[places[-1]] if cells else "",
+                column=attribute,
             )
         if places:
             found[attribute] = places[0]
     lacking = [a.name for a in ATTRIBUTES if a.need == "required" and a.name not in found]
     if lacking:
-        raise DataError(
-            f"{source} lacks {lacking}; it has {list(names)}. Name your columns in a mapping "
-            f'file: [columns] {lacking[0]} = "<your column>".'
+        others = [place for place in range(len(names)) if place not in found.values()]
+        like = next((p for p in others if like_attribute(names[p], lacking)), None)
+        remedy = f'in a mapping file: [columns] {lacking[0]} = "<your column>"'
+        if cells:
+            remedy = f"beside {lacking[0]} in the Mapping sheet, or write {lacking[0]} into row 1"
+        meant = "" if like is None else f" Is '{names[like]}' meant?"
+        raise RefusedError(
+            f"{source} lacks {lacking}; it has {list(names)}.{meant} Name your columns {remedy}.",
+            "column_missing",
+            cell=cells[0 if like is None else like] if cells else "",
+            column=lacking[0],
         )
     return found
+
+
+def like_attribute(name: str, attributes: collections.abc.Iterable[str]) -> str | None:
+    """The attribute whose name a column's name resembles, such as ``Invoice No.``; else None."""
+    known = {_ENDINGS.sub("", folded(attribute)): attribute for attribute in attributes}
+    plain = _ENDINGS.sub("", re.sub(r"[^\w]", "", folded(name)))
+    for written in (plain, plain.replace("date", "time")):
+        close = get_close_matches(written, list(known), n=1, cutoff=0.8)
+        if close:
+            return known[close[0]]
+    return None
 
 
 def _mapped_place(
@@ -192,14 +251,18 @@ def _mapped_place(
     names: tuple[str, ...],
     by_fold: dict[str, list[int]],
     source: str,
+    cell: str,
 ) -> int:
     if column in names:
         return names.index(column)
     places = by_fold.get(folded(column), [])
     if len(places) != 1:
-        raise DataError(
+        raise RefusedError(
             f"The mapping takes '{attribute}' from a column '{column}' that {source} does not "
-            f"have; it has {list(names)}. Mend the mapping file."
+            f"have; it has {list(names)}. Mend the mapping{'' if cell else ' file'}.",
+            "mapping_column",
+            cell=cell,
+            column=attribute,
         )
     return places[0]
 

@@ -34,6 +34,8 @@ _CODES = (
     "SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH "
     "UGX USD UYU UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG"
 )
+#: ISO 4217 codes of currencies in use.
+CURRENCIES = tuple(_CODES.split())
 _CURRENCY = rf"(?i:[A-Z]{{0,3}}\p{{Sc}}|{'|'.join(_CODES.split())}|kr\.?|Rs\.?|Kč|zł|Ft|Fr\.?)"
 _SPACE = r"[ \x{A0}\x{2009}\x{202F}]"
 _MINUS = r"[-\x{2212}]"

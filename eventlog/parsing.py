@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+import pyarrow.compute as pc
+
 from eventlog.cells import Texts, texts_of
 from eventlog.columns import Form, Parsed, needs_texts, parse_attribute
-from eventlog.errors import DataError, SettingsError
+from eventlog.errors import RefusedError, SettingsError
 from eventlog.mapping import Mapping as NameMapping
 from eventlog.mapping import checked_zone
 from eventlog.numbers import Decimal, decimal_mark
@@ -103,8 +106,24 @@ def _decimal_of(raw: Raw, texts: Mapping[str, Texts | None], stated: str | None)
     }
     found = decimal_mark(columns.values())
     if found is None:
-        raise DataError(
+        name, row = _first_marked(texts, list(columns))
+        raise RefusedError(
             f"Decimal and thousands marks of {sorted(columns)} in {raw.name} cannot be told apart. "
-            "State decimal as '.' or ','."
+            "State decimal as '.' or ','.",
+            "marks_unclear",
+            column=name,
+            row=row,
         )
     return found
+
+
+def _first_marked(texts: Mapping[str, Texts | None], names: list[str]) -> tuple[str, int]:
+    """The first cell with a mark: its column and row."""
+    for name in names:
+        text = texts[name]
+        if text is not None:
+            marked = pc.match_substring_regex(text.values, "[.,]").fill_null(False)
+            rows = np.flatnonzero(text.spread(marked.to_numpy(zero_copy_only=False)))
+            if len(rows):
+                return name, int(rows[0])
+    return names[0], -1

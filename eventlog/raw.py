@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from eventlog.errors import DataError
 from eventlog.known import Ints
+from eventlog.mapping import Mapping as NameMapping
+from eventlog.sheet_place import SheetPlace
 
 #: A number that reads as one thousand and something or as one and something.
 _TWO_FACED = r"^-?[1-9]\d{0,2}\.\d{3}$"
@@ -45,6 +47,10 @@ class Raw:
         True where an apostrophe may guard a text against being run (CSV and Excel).
     kinds : mapping of str to str
         Kinds of columns that the source itself states.
+    mapping : eventlog.mapping.Mapping or None
+        What the source itself says its names mean.
+    sheet : SheetPlace or None
+        Where the rows stand, of a workbook.
     """
 
     name: str
@@ -59,6 +65,8 @@ class Raw:
     serials: bool = False
     guarded: bool = False
     kinds: Mapping[str, str] = field(default_factory=dict)
+    mapping: NameMapping | None = None
+    sheet: SheetPlace | None = None
 
     def __len__(self) -> int:
         """Number of rows that could be split into cells."""
@@ -85,14 +93,12 @@ def named(
         If two columns have the same name.
     """
     kept, notes = [], []
-    for place, (name, column) in enumerate(zip(names, cells, strict=True), 1):
-        trimmed = name.strip()
+    for place in counted(names, cells):
+        trimmed = names[place].strip()
         if not trimmed:
-            if _is_blank(column):
-                continue
-            trimmed = f"Column {place}"
-            notes.append(f"Column {place} has no name; it is kept as '{trimmed}'.")
-        kept.append((trimmed, column))
+            trimmed = f"Column {place + 1}"
+            notes.append(f"Column {place + 1} has no name; it is kept as '{trimmed}'.")
+        kept.append((trimmed, cells[place]))
     taken = [name for name, _ in kept]
     twice = sorted({name for name in taken if taken.count(name) > 1})
     if twice:
@@ -102,7 +108,17 @@ def named(
     return tuple(taken), tuple(column for _, column in kept), notes
 
 
-def _is_blank(column: pa.ChunkedArray) -> bool:
+def counted(names: list[str], cells: list[pa.ChunkedArray]) -> list[int]:
+    """Positions of the columns that have a name or hold something."""
+    return [
+        place
+        for place, (name, column) in enumerate(zip(names, cells, strict=True))
+        if name.strip() or not is_blank(column)
+    ]
+
+
+def is_blank(column: pa.ChunkedArray) -> bool:
+    """Whether no cell of a column holds anything but spaces."""
     if pa.types.is_dictionary(column.type):
         column = pa.chunked_array([part.dictionary for part in column.chunks])
     if pa.types.is_large_string(column.type) or pa.types.is_string(column.type):

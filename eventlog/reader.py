@@ -20,10 +20,12 @@ import pyarrow as pa
 from eventlog.cells import compact, level_column, texts_of, without_unused
 from eventlog.columns import Form, Parsed, additional_column
 from eventlog.dates import Mask
-from eventlog.errors import DataError
+from eventlog.errors import RefusedError
+from eventlog.findings import Findings, header_cells, placed
+from eventlog.inspection import look_for_repeats, look_over
 from eventlog.known import Ints
 from eventlog.log import DAY, NONE, Column, EventLog, build_log
-from eventlog.mapping import Mapping, match_columns, read_mapping
+from eventlog.mapping import Mapping, combined, match_columns, read_mapping
 from eventlog.notes import notes_on_keys, notes_on_levels, notes_on_rows
 from eventlog.order import picked, side_by_side
 from eventlog.parsing import parse_columns
@@ -42,8 +44,8 @@ from eventlog.summary import (
     TOTALLED,
     ReadSummary,
     activity_counts,
-    count_repeats,
     missing_recommended,
+    repeated,
     shown_moment,
     totals_of,
     unnamed_customers,
@@ -83,6 +85,8 @@ def read_log(
     day_first: bool | None = None,
     sheet: str | None = None,
     query: str | None = None,
+    inspect: bool = False,
+    today: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[EventLog, ReadSummary]:
     """Read an event log.
@@ -104,6 +108,11 @@ def read_log(
         Of an Excel workbook.
     query : str, optional
         What to read from a database.
+    inspect : bool
+        Also look for what is used as it stands but is probably a mistake; see
+        `eventlog.inspection`.
+    today : int, optional
+        Microseconds; what lies after it is in the future. Only looked at with `inspect`.
     progress : callable, optional
         Called with a stage's name and the share done, 0 to 1.
 
@@ -132,7 +141,15 @@ def read_log(
     raw = open_source(
         source, mapping, delimiter=delimiter, encoding=encoding, sheet=sheet, query=query
     )
-    return _log_of(raw, mapping, decimal=decimal, day_first=day_first, progress=progress)
+    return _log_of(
+        raw,
+        combined(mapping, raw.mapping),
+        decimal=decimal,
+        day_first=day_first,
+        inspect=inspect,
+        today=today,
+        progress=progress,
+    )
 
 
 def log_from_frame(
@@ -177,13 +194,21 @@ def _log_of(
     *,
     decimal: str | None = None,
     day_first: bool | None = None,
+    inspect: bool = False,
+    today: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[EventLog, ReadSummary]:
     if not len(raw):
         raise _nothing_left(raw, raw.unsplit["reason"].iloc[0], raw.unsplit["row"].to_numpy())
-    places = match_columns(raw.names, mapping, raw.name)
+    places = match_columns(raw.names, mapping, raw.name, header_cells(raw))
+    findings = Findings(raw, places)
     _tell(progress, "parsing", 0.3)
-    parsed, form, notes = parse_columns(raw, places, mapping, decimal=decimal, day_first=day_first)
+    try:
+        parsed, form, notes = parse_columns(
+            raw, places, mapping, decimal=decimal, day_first=day_first
+        )
+    except RefusedError as error:
+        raise placed(error, raw, places) from error
 
     _tell(progress, "checking", 0.6)
     activities = activities_of(parsed["ActivityName"].column, mapping)
@@ -199,10 +224,15 @@ def _log_of(
     calculated = activities.calculated
     aside = faults.mask & ~calculated
     keep = ~aside & ~calculated
+    for fault in faults:
+        used = ~calculated[fault.rows]
+        findings.add(fault.mistake, fault.rows[used], fault.column, fault.reasons[used])
+    if inspect:
+        look_over(findings, raw, places, parsed, activities, customers, keep, today)
     if not keep.any():
         rows = np.flatnonzero(aside)[:1]
         reason = faults.reasons(rows)[0] if len(rows) else f"'{DUE_DATE_PASSED}' is calculated"
-        raise _nothing_left(raw, reason, raw.row[aside])
+        raise _nothing_left(raw, reason, raw.row[aside], findings)
 
     _tell(progress, "building", 0.7)
     log = _built(raw, places, parsed, activities, customers, keep, form)
@@ -210,12 +240,14 @@ def _log_of(
 
     _tell(progress, "summing up", 0.95)
     quarantine = quarantine_of(raw, faults, calculated)
+    again = repeated(log)
+    if inspect:
+        look_for_repeats(findings, raw, log.row[again])
     known, unknown = activity_counts(log)
-    repeats = count_repeats(log)
     notes = [
         *raw.notes,
         *notes,
-        *notes_on_rows(activities, fallen_back, turned, int(calculated.sum()), repeats),
+        *notes_on_rows(activities, fallen_back, turned, int(calculated.sum()), len(again)),
         *end_notes,
         *notes_on_keys(log, parsed, keep),
         *notes_on_levels(log),
@@ -241,7 +273,7 @@ def _log_of(
             name: column.kind for name, column in log.columns.items() if name not in ATTRIBUTE_NAMED
         },
         missing_recommended=missing_recommended(places),
-        repeats=repeats,
+        repeats=len(again),
         totals=totals_of(
             {n: (_ints(parsed[n].column), parsed[n].bad) for n in TOTALLED if n in parsed},
             currency.column if currency else None,
@@ -250,6 +282,8 @@ def _log_of(
             log=log,
         ),
         notes=tuple(notes),
+        findings=findings.frame(),
+        rows_blank=len(raw.sheet.blank) if raw.sheet else 0,
     )
     _tell(progress, "done", 1.0)
     return log, summary
@@ -259,14 +293,18 @@ def _ints(column: Column) -> Ints:
     return column.values.astype(np.int64, copy=False)
 
 
-def _nothing_left(raw: Raw, reason: str, rows: Ints) -> DataError:
+def _nothing_left(
+    raw: Raw, reason: str, rows: Ints, findings: Findings | None = None
+) -> RefusedError:
     lines = sorted(raw.lines(rows[:5]).tolist())
     shown = ", ".join(str(line) for line in lines) + (", …" if len(rows) > 5 else "")
     where = f" (lines {shown})" if len(rows) else ""
-    return DataError(
+    return RefusedError(
         f"No row of {raw.name} can be used: {len(rows):,} of {len(raw) + len(raw.unsplit):,} rows "
         f"are set aside{where}, the first because {reason}. Mend the file, or name your columns "
-        "and formats in a mapping file."
+        "and formats in a mapping file.",
+        "nothing_left",
+        findings=None if findings is None else findings.frame(),
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from eventlog.columns import EXPECTED, Parsed
 from eventlog.dates import Mask
@@ -16,7 +18,7 @@ from eventlog.mapping import match_activities
 from eventlog.order import picked
 from eventlog.quarantine import Faults
 from eventlog.raw import Raw
-from eventlog.template import ACTIVITY_NAMED, ATTRIBUTE_NAMED, DUE_DATE_PASSED, Role, role_of
+from eventlog.template import ACTIVITY_NAMED, ATTRIBUTE_NAMED, DUE_DATE_PASSED, Kind, Role, role_of
 
 #: Roles whose PaymentAmount is money that moved.
 MOVING_ROLES = (
@@ -115,12 +117,53 @@ def add_faults(
     faults: Faults, raw: Raw, places: Mapping[str, int], parsed: Mapping[str, Parsed]
 ) -> None:
     """Note cells that cannot be read, and required ones that are empty."""
+    errors = raw.sheet.errors if raw.sheet else {}
     for name, column in parsed.items():
-        rule = EXPECTED.get(ATTRIBUTE_NAMED[name].kind, "")
-        faults.add_cells(column.bad, name, raw.cells[places[name]], rule)
-    faults.add(~parsed["ActivityName"].column.stated(), "ActivityName is empty")
+        kind, cells = ATTRIBUTE_NAMED[name].kind, raw.cells[places[name]]
+        bad = column.bad
+        if places[name] in errors:
+            bad = bad & ~errors[places[name]]
+        for mistake, wrong in _sorted_out(kind, cells, bad).items():
+            faults.add_cells(wrong, name, cells, EXPECTED.get(kind, ""), mistake)
+    for place, wrong in errors.items():
+        rule = "is the error value of a formula"
+        faults.add_cells(wrong, raw.names[place], raw.cells[place], rule, "formula_error", place)
+    empty = ~parsed["ActivityName"].column.stated()
+    faults.add(empty, "ActivityName is empty", "activity_empty", "ActivityName")
     moment = parsed["EventTime"]
-    faults.add(~moment.column.stated() & ~moment.bad, "EventTime is empty")
+    empty = ~moment.column.stated() & ~moment.bad
+    faults.add(empty, "EventTime is empty", "time_empty", "EventTime")
+
+
+def _sorted_out(kind: Kind, cells: pa.ChunkedArray, bad: Mask) -> dict[str, Mask]:
+    """Unreadable cells by mistake."""
+    rows = np.flatnonzero(bad)
+    if not len(rows):
+        return {}
+    if kind in ("number", "flag"):
+        return {f"{kind}_unreadable": bad}
+    texts = pc.utf8_trim_whitespace(cells.take(pa.array(rows)).cast(pa.large_string()))
+    if kind == "money":
+        large, other = "amount_too_large", "amount_unreadable"
+        patterns = {large: r"^[-+(]?[0-9][0-9., ']*(?:[eE]\+?[0-9]+)?\)?$"}
+    else:
+        other = "date_unreadable"
+        patterns = {
+            "no_such_day": r"^(?:19[7-9][0-9]|20[0-9]{2}|2100)-[0-9]{1,2}-[0-9]{1,2}|"
+            r"^[0-9]{1,2}[./-][0-9]{1,2}[./-](?:19[7-9][0-9]|20[0-9]{2}|2100)",
+            "date_out_of_range": r"^-?[0-9]+(?:\.[0-9]+)?$|^[0-9]{4}[-/.][0-9]{1,2}[-/.]|"
+            r"^[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{4}|^[0-9]{2}:[0-9]{2}",
+        }
+    found: dict[str, Mask] = {}
+    left = np.ones(len(rows), dtype=bool)
+    for mistake, pattern in patterns.items():
+        fits = pc.match_substring_regex(texts, pattern).fill_null(False).to_numpy()
+        found[mistake] = np.zeros(len(bad), dtype=bool)
+        found[mistake][rows[left & fits]] = True
+        left &= ~fits
+    found[other] = np.zeros(len(bad), dtype=bool)
+    found[other][rows[left]] = True
+    return found
 
 
 def add_missing_invoices(
@@ -133,10 +176,10 @@ def add_missing_invoices(
     ]
     may_be_alone, empty = activities.where(alone), ~invoice.stated()
     needed = empty & ~may_be_alone & activities.column.stated()
-    faults.add(needed, "InvoiceNumber is empty and the activity needs one")
-    faults.add(
-        empty & may_be_alone & ~customer_named, "InvoiceNumber and the customer are both empty"
-    )
+    reason = "InvoiceNumber is empty and the activity needs one"
+    faults.add(needed, reason, "invoice_empty", "InvoiceNumber")
+    reason = "InvoiceNumber and the customer are both empty"
+    faults.add(empty & may_be_alone & ~customer_named, reason, "nobody", "InvoiceNumber")
 
 
 def settle_signs(
@@ -159,5 +202,5 @@ def settle_signs(
         positive = Column("money", np.where(negative, -amounts, amounts))
         return Parsed(positive, payment.bad), int(negative.sum())
     rule = "is negative, and not all payments of the log are"
-    faults.add_cells(negative, "PaymentAmount", raw.cells[place], rule)
+    faults.add_cells(negative, "PaymentAmount", raw.cells[place], rule, "payment_negative")
     return payment, 0

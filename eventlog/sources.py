@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from eventlog.delimited import read_delimited
-from eventlog.errors import DataError, NotFoundError, SettingsError
+from eventlog.errors import DataError, NotFoundError, RefusedError, SettingsError
 from eventlog.mapping import KNOWN_COLUMNS, Mapping, folded
 from eventlog.raw import Raw
-from eventlog.tables import read_database, read_parquet, read_sheet
+from eventlog.sheets import read_sheet
+from eventlog.tables import read_database, read_parquet
 
 _KINDS = {
     ".csv": "CSV",
@@ -19,12 +20,15 @@ _KINDS = {
     ".xlsx": "Excel",
     ".xlsm": "Excel",
 }
+_OLD = "old Excel (.xls)"
+#: Name of the stream in which a protected workbook lies.
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 #: First bytes of files, and what they then are.
 _MAGIC = (
     (b"PAR1", "Parquet"),
     (b"PK\x03\x04", "Excel"),
     (b"\x1f\x8b", "gzip"),
-    (b"\xd0\xcf\x11\xe0", "old Excel (.xls)"),
+    (b"\xd0\xcf\x11\xe0", _OLD),
     (b"SQLite format 3", "SQLite"),
     (b"%PDF", "PDF"),
 )
@@ -85,7 +89,7 @@ def open_source(
         _refuse({"delimiter": delimiter, "encoding": encoding, "sheet": sheet}, "a Parquet file")
         return read_parquet(path)
     _refuse({"delimiter": delimiter, "encoding": encoding}, "an Excel file")
-    return read_sheet(path, sheet or mapping.sheet)
+    return read_sheet(path, sheet or mapping.sheet, mapping)
 
 
 def _kind_of(path: Path) -> str:
@@ -104,12 +108,26 @@ def _kind_of(path: Path) -> str:
         raise DataError(f"{path.name} is empty. Export it again.")
     held = next((name for magic, name in _MAGIC if head.startswith(magic)), "text")
     wanted = "gzip" if packed else {"CSV": "text"}.get(kind, kind)
+    if held != wanted and kind == "Excel":
+        raise _no_workbook(path, held)
     if held != wanted:
         raise DataError(
             f"{path.name} is named as {wanted} but holds {held}. Name it by what it "
             "holds, or export it again."
         )
     return kind
+
+
+def _no_workbook(path: Path, held: str) -> RefusedError:
+    """Why a file called .xlsx is none."""
+    told = f"{path.name} is named as Excel but holds {held}."
+    if held != _OLD:
+        return RefusedError(f"{told} Name it by what it holds, or export it again.", "not_excel")
+    if _ENCRYPTED in path.read_bytes():
+        return RefusedError(
+            f"{path.name} is protected with a password. Save it without one.", "encrypted"
+        )
+    return RefusedError(f"{told} Open it in Excel and save it as .xlsx.", "old_excel")
 
 
 def _refuse(options: dict[str, str | None], source: str) -> None:

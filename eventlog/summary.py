@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from eventlog.cells import guard
 from eventlog.dates import Mask
 from eventlog.errors import DataError
+from eventlog.findings import no_findings
 from eventlog.known import Ints
 from eventlog.log import DAY, END_OF_DAY, MINOR, NONE, Column, EventLog, timestamp
 from eventlog.order import side_by_side
@@ -27,6 +28,8 @@ TOTALLED = ("InvoiceAmount", "PaymentAmount")
 #: How the customer of an invoice that names none is called: this and its number.
 UNNAMED = "invoice "
 _SHOWN = 20
+#: Findings that go out as JSON; how many there are of each kind is told beside them.
+_LISTED = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +63,10 @@ class ReadSummary:
         ``unreadable`` counts cells that are no amount and are in no sum.
     notes : tuple of str
         What was assumed or noticed, a sentence each.
+    findings : DataFrame, columns severity, mistake, cell, line, column, what, remedy
+        What is wrong, cell by cell; see `eventlog.mistakes`. Errors always, warnings if asked for.
+    rows_blank : int
+        Blank rows among those of a sheet; they are no rows read.
     """
 
     source: str
@@ -82,6 +89,8 @@ class ReadSummary:
     repeats: int
     totals: pd.DataFrame
     notes: tuple[str, ...]
+    findings: pd.DataFrame = field(default_factory=no_findings)
+    rows_blank: int = 0
 
     def write_quarantine(self, path: str | Path) -> None:
         """Write the rows set aside as CSV; cells that a spreadsheet would run are guarded.
@@ -117,6 +126,7 @@ class ReadSummary:
                 "quarantined": self.rows_quarantined,
                 "calculated": self.rows_calculated,
                 "repeats": self.repeats,
+                "blank": self.rows_blank,
             },
             "events": self.events,
             "invoices": self.invoices,
@@ -141,6 +151,8 @@ class ReadSummary:
                 {"line": int(line), "reason": reason}
                 for line, reason in zip(shown["line"], shown["reason"], strict=True)
             ],
+            "findings": self.findings.head(_LISTED).to_dict("records"),
+            "findings_by_mistake": self.findings["mistake"].value_counts().to_dict(),
             "notes": list(self.notes),
         }
 
@@ -239,8 +251,8 @@ def activity_counts(log: EventLog) -> tuple[dict[str, int], dict[str, int]]:
     return known, {name: count for name, count in ranked if name not in ACTIVITY_NAMED}
 
 
-def count_repeats(log: EventLog) -> int:
-    """Events that are identical to an earlier one in every attribute."""
+def repeated(log: EventLog) -> Ints:
+    """Positions of the events that are identical to an earlier one in every attribute."""
     keys = (log.invoice, log.customer, log.activity, log.event_time, log.known_at)
     alike = np.ones(max(len(log) - 1, 0), dtype=bool)
     for key in keys:
@@ -253,7 +265,12 @@ def count_repeats(log: EventLog) -> int:
         bits = part.view(np.uint64) if part.dtype.itemsize == 8 else part.astype(np.uint64)
         mixed = (mixed ^ bits) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(31)
-    return len(rows) - len(pd.unique(mixed))
+    return rows[pd.Series(mixed).duplicated().to_numpy()]
+
+
+def count_repeats(log: EventLog) -> int:
+    """How many events are identical to an earlier one in every attribute."""
+    return len(repeated(log))
 
 
 def unnamed_customers(log: EventLog) -> Mask:

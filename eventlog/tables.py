@@ -1,8 +1,7 @@
-"""Typed sources: Parquet, Excel, databases and data frames, as named Arrow columns."""
+"""Typed sources: Parquet, databases and data frames, as named Arrow columns."""
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +9,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 import pyarrow.parquet as pq
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from eventlog.errors import DataError, NotFoundError, SettingsError
-from eventlog.known import Ints
-from eventlog.mapping import folded
 from eventlog.raw import Raw, named, numbered, plain, typed_objects
-from eventlog.template import ATTRIBUTES
 
 #: Key of a Parquet field's metadata under which `eventlog.writer` states the column's kind.
 KIND_KEY = b"duecast.kind"
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 _SUFFIXES = (".parquet", ".pq")
-_REQUIRED = [folded(a.name) for a in ATTRIBUTES if a.need == "required"]
 
 
 def read_parquet(path: Path) -> Raw:
@@ -127,78 +121,6 @@ def _column(values: pd.Series) -> pa.ChunkedArray:
             "Convert it to text."
         ) from error
     return plain(column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column]))
-
-
-def read_sheet(path: Path, sheet: str | None) -> Raw:
-    """Read one sheet of an Excel workbook; its first row with cells is the header.
-
-    Parameters
-    ----------
-    path : Path
-    sheet : str or None
-        None takes the first sheet whose header has the required columns, else the first sheet.
-
-    Raises
-    ------
-    DataError
-        If the workbook is damaged or protected, has no such sheet, or the sheet has no rows.
-    """
-    try:
-        workbook = CalamineWorkbook.from_path(str(path))
-        names = workbook.sheet_names
-        if sheet is not None and sheet not in names:
-            raise DataError(f"{path.name} has no sheet '{sheet}'; it has {names}. Choose one.")
-        tables = (
-            (name, _rows(workbook.get_sheet_by_name(name)))
-            for name in ([sheet] if sheet is not None else names)
-        )
-        first = next(tables, None)
-        if first is None:
-            raise DataError(f"{path.name} has no sheets. Save it again.")
-        rest = () if _is_log(first[1]) else tables
-        chosen, rows = next((found for found in rest if _is_log(found[1])), first)
-    except (CalamineError, OSError) as error:
-        raise DataError(f"{path.name} cannot be read as Excel: {error}. Save it again.") from error
-    return _of_rows(rows, path.name, chosen, several=len(names) > 1)
-
-
-def _rows(sheet: CalamineSheet) -> pd.DataFrame:
-    """Cells of a sheet from its first row on; the index is the row's number less one."""
-    cells = pd.DataFrame(sheet.to_python(skip_empty_area=False), dtype=object)
-    return cells[(cells != "").any(axis=1)] if len(cells) else cells
-
-
-def _is_log(rows: pd.DataFrame) -> bool:
-    header = {folded(str(name)) for name in rows.iloc[0]} if len(rows) else set()
-    return header.issuperset(_REQUIRED)
-
-
-def _of_rows(rows: pd.DataFrame, file: str, sheet: str, *, several: bool) -> Raw:
-    if not len(rows):
-        raise DataError(f"Sheet '{sheet}' of {file} is empty. Choose another sheet.")
-    if len(rows) == 1:
-        raise DataError(f"Sheet '{sheet}' of {file} holds only a header. Save it with its rows.")
-    cells = [typed_objects(rows.iloc[1:, place]) for place in range(rows.shape[1])]
-    header = [str(name) for name in rows.iloc[0]]
-    names, kept, notes = named(header, cells, file)
-    if several:
-        notes.append(f"Sheet '{sheet}' is read.")
-    row = np.arange(len(rows) - 1)
-    lines = rows.index.to_numpy(dtype=np.int64)[1:] + 1
-    return Raw(
-        file,
-        names,
-        kept,
-        row,
-        partial(_at, lines),
-        notes=tuple(notes),
-        serials=True,
-        guarded=True,
-    )
-
-
-def _at(lines: Ints, rows: Ints) -> Ints:
-    return lines[rows]
 
 
 def read_database(url: str, query: str | None) -> Raw:

@@ -467,6 +467,18 @@ ATTRIBUTE_NAMED = {attribute.name: attribute for attribute in ATTRIBUTES}
 ACTIVITY_NAMED = {activity.name: activity for activity in ACTIVITIES}
 DUE_DATE_PASSED = "Payment Due Date Passed"
 
+#: Words for InvoiceStatus; others are kept and shown.
+STATUSES = (
+    "Open",
+    "Partially Paid",
+    "Overdue",
+    "Disputed",
+    "Paid",
+    "Credited",
+    "Written Off",
+    "Closed",
+)
+
 #: Roles whose date-only events stand at the start of their day.
 ISSUING_ROLES = (Role.GENERATED, Role.POSTED)
 

@@ -54,7 +54,7 @@ def log_to_frame(log: EventLog) -> pd.DataFrame:
         for dates), numbers and money float64; amounts beyond what float64 holds exactly make
         their column decimal. Events that stood for a whole day are at midnight.
     """
-    table = _table(log)
+    table = log_to_table(log)
     columns = {}
     for field in table.schema:
         column = table[field.name]
@@ -90,7 +90,7 @@ def write_log(log: EventLog, path: str | Path) -> Path:
         raise DataError(f"The log has no events to write to {path.name}. Choose a later cutoff.")
     if not name.endswith((".parquet", ".csv", ".csv.gz")):
         raise DataError(f"{path.name} is of an unknown kind. Use .parquet, .csv or .csv.gz.")
-    table = _table(log)
+    table = log_to_table(log)
     try:
         if name.endswith(".parquet"):
             pq.write_table(table, path, row_group_size=ROW_GROUP, compression="zstd")
@@ -171,7 +171,7 @@ def _of_customer(key: str | None, customer: str) -> arrow_dataset.Expression | N
     return named | (arrow_dataset.field(key).is_null() & own)
 
 
-def _table(log: EventLog) -> pa.Table:
+def log_to_table(log: EventLog) -> pa.Table:
     """The log as an Arrow table in the template's names, kinds in the fields' metadata."""
     rows = np.flatnonzero(log.row >= 0)
     issuing = np.isin(log.role[rows], ISSUING_ROLES)

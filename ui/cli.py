@@ -33,6 +33,7 @@ from ui import (
     process_commands,
     provision_commands,
     registry_commands,
+    template_commands,
     training_commands,
     tuning_commands,
     worklist_commands,
@@ -49,6 +50,7 @@ app = typer.Typer(
 )
 for group in (
     data_commands,
+    template_commands,
     dynamics_commands,
     training_commands,
     tuning_commands,

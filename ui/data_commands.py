@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import pandas as pd
 import typer
 
-from eventlog.errors import DataError, SettingsError
-from eventlog.log import DAY, timestamp
+from eventlog.errors import DataError, RefusedError, SettingsError
+from eventlog.log import DAY, micros, timestamp
 from ui.opening import (
     chosen_attributes,
     moment_of,
@@ -60,27 +61,81 @@ def check(
         Path | None,
         typer.Option("--quarantine", help="Write rows that cannot be used, with the reason."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    marked: Annotated[
+        Path | None,
+        typer.Option("--marked", help="Write a copy of an XLSX file with the mistakes in colour."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the files.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Read a log and report what is in it, what is missing and what was set aside.
+    """Read a log and report what is in it, each mistake with its cell, and what was set aside.
 
     Example: `duecast check extract.csv --mapping names.toml --quarantine bad.csv`
     """
+    from eventlog.findings import finding_of
+    from ui.findings_report import print_findings
     from ui.report import print_check
 
     refuse_existing(quarantine, overwrite)
-    _, summary = read(
-        log, mapping, query, sheet, delimiter, decimal, encoding, day_first, quiet=as_json
-    )
+    refuse_marked(marked, log, overwrite)
+    try:
+        _, summary = read(
+            log,
+            mapping,
+            query,
+            sheet,
+            delimiter,
+            decimal,
+            encoding,
+            day_first,
+            quiet=as_json,
+            today=micros(pd.Timestamp.now(tz="UTC").tz_localize(None)),  # noqa: TID251
+        )
+    except RefusedError as error:
+        findings = finding_of(error, name_of(log))
+        if marked is not None:
+            _write_marked(marked, log, findings, mapping, sheet)
+        if as_json:
+            print_json({"refused": str(error), "findings": findings.to_dict("records")})
+        elif error.findings is not None:
+            print_findings(out, findings)
+        raise
     if quarantine is not None:
         summary.write_quarantine(quarantine)
+    if marked is not None:
+        _write_marked(marked, log, summary.findings, mapping, sheet)
     if as_json:
         print_json(summary.as_dict())
         return
+    print_findings(out, summary.findings)
     print_check(out, summary)
+    if marked is not None:
+        out.print(f"A copy with the mistakes in colour is in {marked}.")
     if summary.rows_quarantined and quarantine is None:
         out.print("Add [bold]--quarantine FILE.csv[/] to see the rows that were set aside.")
+
+
+def refuse_marked(marked: Path | None, source: str, overwrite: bool) -> None:
+    """Refuse to mark what is no workbook, or to write over the workbook itself."""
+    if marked is None:
+        return
+    if not source.lower().endswith((".xlsx", ".xlsm")) or "://" in source:
+        raise SettingsError(f"--marked applies to XLSX files, and {name_of(source)} is none.")
+    if marked.suffix.lower() != ".xlsx":
+        raise DataError(f"'{marked.name}' is no .xlsx file. Name it so.")
+    if marked.exists() and marked.samefile(source):
+        raise DataError(f"{marked} is the workbook itself. Choose another name for the copy.")
+    refuse_existing(marked, overwrite)
+
+
+def _write_marked(
+    marked: Path, source: str, findings: Any, mapping: Path | None, sheet: str | None
+) -> None:
+    from eventlog.mapping import Mapping, read_mapping
+    from eventlog.workbook_marked import write_marked
+
+    names = read_mapping(mapping) if mapping else Mapping()
+    write_marked(marked, Path(source), findings, names, sheet)
 
 
 @commands.command()

@@ -44,8 +44,9 @@ def read(
     encoding: str | None = None,
     day_first: bool | None = None,
     quiet: bool = False,
+    today: int | None = None,
 ) -> tuple[EventLog, Any]:
-    """Read a log with a progress bar."""
+    """Read a log with a progress bar; with `today`, in microseconds, look for mistakes too."""
     from eventlog.mapping import read_mapping
     from eventlog.partitions import is_partitioned
     from eventlog.reader import read_log
@@ -74,6 +75,8 @@ def read(
             decimal=decimal,
             encoding=encoding,
             day_first=day_first,
+            inspect=today is not None,
+            today=today,
             progress=lambda stage, done: say(stage, done),
         )
 
