@@ -176,6 +176,22 @@ def test_an_invoice_closed_within_the_window_needs_no_letter():
     assert verdicts(log, "2024-03-01") == [(1, "VOID", 2)]
 
 
+def test_a_balance_that_falls_below_the_smallest_in_the_window_needs_no_letter():
+    log = make_log(posted(), happened("A", "pay", "2024-01-19", moved=60.0))
+    assert verdicts(log, "2024-03-01", Policy(dunning_min_balance=50.0)) == [(1, "VOID", 2)]
+
+
+def test_a_letter_about_a_paid_invoice_counts_once_the_payment_bounces():
+    log = make_log(
+        posted(),
+        happened("A", "pay", "2024-01-15T12:00", moved=100.0),
+        happened("A", "letter", "2024-01-18", level=1),
+        happened("A", "reverse", "2024-01-25T12:00", moved=100.0),
+    )
+    assert verdicts(log, "2024-01-27") == [(1, "EARLY", -2)]  # due on the 27th
+    assert faults(log) == ["NOT_OPEN"]
+
+
 def test_an_invoice_closed_after_the_window_still_lacks_its_letter():
     log = make_log(posted(), happened("A", "pay", "2024-01-25", moved=100.0))
     assert verdicts(log, "2024-03-01") == [(1, "MISSING", 8)]
