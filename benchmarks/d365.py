@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -25,10 +26,10 @@ import pyarrow as pa
 from eventlog.dynamics.check import check_tables, read_folder
 from eventlog.dynamics.differences import differences
 from eventlog.dynamics.enums import read_enums
-from eventlog.dynamics.job import import_export
+from eventlog.dynamics.job import Imported, import_export
 from eventlog.dynamics.projection import known_before, projected
 from eventlog.dynamics.schema import TABLES, BaseType
-from eventlog.dynamics.synthetic import d365_ledger, d365_tables
+from eventlog.dynamics.synthetic import changed_rows, d365_ledger, d365_tables
 from eventlog.dynamics.synthetic_books import booked
 from eventlog.dynamics.table_files import write_database, write_folder
 from eventlog.log import DAY
@@ -114,12 +115,20 @@ def written_differences(folder: Path, cdm: Path) -> list[str]:
     return lines
 
 
-def imported(source: str | Path, folder: Path, until: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The log that the import writes, and its totals."""
+def imported(
+    source: str | Path, out: Path, until: int, incremental: bool = False
+) -> tuple[pd.DataFrame, Imported]:
+    """The log that the import writes, and its account."""
     at = datetime.fromtimestamp(until / 1e6, UTC).replace(tzinfo=None)
-    out = folder / "imported.parquet"
-    result = import_export(source, out, enums=read_enums(None), policy=Policy(), extracted_at=at)
-    return pd.read_parquet(out), result.totals.table
+    result = import_export(
+        source,
+        out,
+        enums=read_enums(None),
+        policy=Policy(),
+        extracted_at=at,
+        incremental=incremental,
+    )
+    return pd.read_parquet(out), result
 
 
 class Run:
@@ -144,22 +153,43 @@ class Run:
 
 
 def same_log(
-    run: Run, source: str | Path, label: str, folder: Path, expected: pd.DataFrame, until: int
-) -> pd.DataFrame:
-    """Import a source and compare it with what it must give."""
-    with run.timed(f"import from {label}"):
-        log, totals = imported(source, folder, until)
+    run: Run,
+    source: str | Path,
+    label: str,
+    out: Path,
+    expected: pd.DataFrame,
+    until: int,
+    incremental: bool = False,
+) -> Imported:
+    """Import a source and compare the log with what it must be."""
+    with run.timed(f"import {label}"):
+        log, result = imported(source, out, until, incremental)
     with run.timed("compare"):
-        run.judge(
-            f"{len(expected):,} events from {label} and the projected log, every column",
-            differences(expected, log),
-        )
+        lines = differences(expected, log)
+    run.judge(f"{label}: {len(expected):,} events and the projected log, every column", lines)
+    totals = result.totals.table
     off = totals[totals["difference"] != 0]
     run.judge(
-        f"{len(totals)} totals (company, currency, measure) of tables and log",
+        f"{label}: {len(totals)} totals (company, currency, measure) of tables and log",
         [str(row) for row in off.to_dict("records")],
     )
-    return log
+    return result
+
+
+def only_new(
+    run: Run, label: str, changes: pd.DataFrame | None, new: pd.DataFrame, old: pd.DataFrame
+) -> None:
+    """Hold what an incremental run says it added against what was new."""
+    if changes is None:
+        run.judge(f"{label}: added events", ["the run was not incremental"])
+        return
+    counts = [log["ActivityName"].value_counts() for log in (new, old)]
+    due = counts[0].sub(counts[1], fill_value=0).astype(int)
+    added = changes.set_index("activity")["added"].reindex(due.index, fill_value=0)
+    lines = [f"{name}: {added[name]:,}, not {due[name]:,}" for name in due.index[added != due]]
+    if withdrawn := int(changes["withdrawn"].sum()):
+        lines.append(f"{withdrawn:,} events withdrawn")
+    run.judge(f"{label}: exactly the {due.sum():,} new events added, none withdrawn", lines)
 
 
 def main() -> None:
@@ -194,13 +224,23 @@ def main() -> None:
         if chosen.database:
             with run.timed("write the database"):
                 write_database(tables, chosen.database, overwrite=True)
-            same_log(run, chosen.database, "the database", folder, expected, end)
+            same_log(run, chosen.database, "the database", folder / "log.parquet", expected, end)
         early = end - chosen.days * DAY
-        write_folder(d365_tables(ledger, early), folder / "early")
+        with run.timed(f"tables {chosen.days} days earlier, and what changed since"):
+            before = d365_tables(ledger, early)
+            write_folder(before, folder / "early")
+            write_folder(changed_rows(before, tables), folder / "changes", "csv")
         then = projected(known_before(log, early), early)
-        same_log(
-            run, folder / "early", f"the export {chosen.days} days earlier", folder, then, early
-        )
+        out = folder / "incremental.parquet"
+        same_log(run, folder / "early", f"{chosen.days} days earlier", out, then, early)
+        shutil.copytree(folder / "incremental.tables", folder / "again.tables")
+        shutil.copy(out, folder / "again.parquet")
+        for label, source, log_file in (
+            ("then the full export", folder / chosen.formats[0], out),
+            ("then what changed", folder / "changes", folder / "again.parquet"),
+        ):
+            result = same_log(run, source, label, log_file, expected, end, incremental=True)
+            only_new(run, label, result.changes, expected, then)
     sys.exit(int(run.failed))
 
 
@@ -220,7 +260,7 @@ def _from_files(
             run.judge(
                 "written files and the published schemas", written_differences(folder / kind, cdm)
             )
-        same_log(run, folder / kind, kind, folder, expected, end)
+        same_log(run, folder / kind, kind, folder / "log.parquet", expected, end)
 
 
 if __name__ == "__main__":

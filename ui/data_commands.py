@@ -147,12 +147,16 @@ def simulate(
     table_format: Annotated[
         TableFormat, typer.Option("--format", help="Of the tables of --as-d365.")
     ] = TableFormat.parquet,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", help="Day of an earlier export: --as-d365 writes what changed since then."
+        ),
+    ] = None,
     until: Annotated[
         str | None,
         typer.Option(
-            "--until",
-            help="Day before which --as-d365 exports, for trying runs one after another; "
-            "default: the company's end.",
+            "--until", help="Day before which --as-d365 exports; default: the company's end."
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
@@ -173,10 +177,11 @@ def simulate(
 
         if dirty:
             raise SettingsError("--dirty damages rows of a log, not of --as-d365. Leave one out.")
-        cutoff = None if until is None else moment_of(until, "--until")
+        days = (("--since", since), ("--until", until))
+        first, last = (None if day is None else moment_of(day, name) for name, day in days)
         with stages("Simulating") as say:
             n_tables, n_rows, at = write_as_d365(
-                path, company, seed, cutoff, table_format, overwrite, say
+                path, company, seed, first, last, table_format, overwrite, say
             )
             if rates is not None:
                 rate_table(company, seed).to_csv(rates, index=False)
@@ -186,8 +191,8 @@ def simulate(
             f"(synthetic), as exported at {at}."
         )
         return
-    if until is not None:
-        raise SettingsError("--until is for --as-d365. Leave it out.")
+    if since is not None or until is not None:
+        raise SettingsError("--since and --until are for --as-d365. Leave them out.")
     file = Path(path)
     refuse_existing(file, overwrite)
     if file.suffix not in {".parquet", ".csv"}:

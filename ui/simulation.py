@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eventlog.dynamics.synthetic import d365_ledger, d365_tables
+from eventlog.dynamics.synthetic import changed_rows, d365_ledger, d365_tables
 from eventlog.dynamics.table_files import refuse_filled, write_database, write_folder
 from eventlog.errors import SettingsError
 from eventlog.log import DAY, timestamp
@@ -17,6 +17,7 @@ def write_as_d365(
     target: str,
     company: Company,
     seed: int,
+    since: int | None,
     until: int | None,
     file_format: TableFormat,
     overwrite: bool,
@@ -30,6 +31,8 @@ def write_as_d365(
         A folder, or a database URL.
     company : Company
     seed : int
+    since : int or None
+        Midnight of an earlier export: only what has changed since is written.
     until : int or None
         Midnight before which everything is exported; None for the end of the company's log.
     file_format : TableFormat
@@ -50,7 +53,7 @@ def write_as_d365(
     DataError
         If something is there and is not to be overwritten, or the database refuses.
     SettingsError
-        If `until` is no midnight within the company's log.
+        If `since` or `until` is no midnight within the company's log, in this order.
     """
     in_database = "://" in target
     if not in_database:
@@ -59,13 +62,13 @@ def write_as_d365(
     ledger = d365_ledger(company, seed)
     start, end = int(ledger.books.customers.edges[0]) * DAY, ledger.books.end
     until = end if until is None else until
-    if until % DAY or not start < until <= end:
-        raise SettingsError(
-            f"--until {timestamp(until):%Y-%m-%dT%H:%M:%S} is no day after "
-            f"{timestamp(start):%Y-%m-%d} and up to {timestamp(end):%Y-%m-%d}. Choose one."
-        )
+    _refuse_other_days("--until", until, start, end)
+    if since is not None:
+        _refuse_other_days("--since", since, start, until)
     say("tables", 0.3)
     tables = d365_tables(ledger, until)
+    if since is not None:
+        tables = changed_rows(d365_tables(ledger, since), tables)
     n_written = 0
 
     def tell(name: str) -> None:
@@ -79,3 +82,11 @@ def write_as_d365(
         write_folder(tables, Path(target), file_format.value, overwrite, tell)
     n_rows = sum(len(table) for table in tables.values())
     return len(tables), n_rows, f"{timestamp(until):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _refuse_other_days(option: str, moment: int, start: int, end: int) -> None:
+    if moment % DAY or not start < moment <= end:
+        raise SettingsError(
+            f"{option} {timestamp(moment):%Y-%m-%dT%H:%M:%S} is no day after "
+            f"{timestamp(start):%Y-%m-%d} and up to {timestamp(end):%Y-%m-%d}. Choose one."
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -127,7 +128,7 @@ def _pairs(
     return lines
 
 
-def _shown(row: dict[str, object], suffix: str) -> str:
+def _shown(row: dict[Any, Any], suffix: str) -> str:
     """What a row states."""
     names = [name for name in row if not name.endswith(" found") and not name.startswith("_")]
     stated = {name: row[name if name in _KEY else name + suffix] for name in names}
@@ -138,8 +139,8 @@ def _shown(row: dict[str, object], suffix: str) -> str:
     )
 
 
-def _cell(value: object) -> str:
+def _cell(value: Any) -> str:
     """A cell as the log states it: numbers are compared in ten-thousandths."""
-    if isinstance(value, int | float | np.number) and not pd.isna(value):
-        return f"{float(value) / MINOR:g}"
-    return "nothing" if pd.isna(value) else str(value)
+    if pd.isna(value):
+        return "nothing"
+    return f"{value / MINOR:g}" if isinstance(value, int | float | np.number) else str(value)

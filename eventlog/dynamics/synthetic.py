@@ -8,6 +8,9 @@ not yet posted, numbers that repeat in the other legal entity, dates of 1900.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -25,7 +28,7 @@ from eventlog.dynamics.synthetic_ledger import Ledger, keep_ledger
 from eventlog.dynamics.synthetic_receivables import receivable_tables
 from eventlog.simulate_company import Company
 
-__all__ = ["Ledger", "d365_ledger", "d365_tables"]
+__all__ = ["Ledger", "changed_rows", "d365_ledger", "d365_tables"]
 
 
 def d365_ledger(company: Company | None = None, seed: int = 0) -> Ledger:
@@ -81,3 +84,29 @@ def d365_tables(ledger: Ledger, until: int | None = None) -> dict[str, pa.Table]
         **limit_tables(books, until),
         **customer_tables(books, until),
     }
+
+
+def changed_rows(
+    before: Mapping[str, pa.Table], after: Mapping[str, pa.Table]
+) -> dict[str, pa.Table]:
+    """What an export of changes holds: rows that are new or no longer as they were.
+
+    Parameters
+    ----------
+    before, after : mapping of str to pyarrow.Table
+        Two exports of the same company.
+
+    Returns
+    -------
+    dict of str to pyarrow.Table
+        Rows of `after`, some of them an earlier row's new state under the same record id; every
+        table is there, if only with its header.
+    """
+    changed = {}
+    with duckdb.connect() as connection:
+        for name, rows in after.items():
+            connection.register("before", before[name])
+            connection.register("after", rows)
+            found = connection.sql("FROM after EXCEPT FROM before ORDER BY RecId").to_arrow_table()
+            changed[name] = found.cast(rows.schema)
+    return changed

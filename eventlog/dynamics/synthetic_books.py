@@ -59,12 +59,16 @@ class Books:
         """All events of an activity as one block."""
         blocks = self.blocks[activity]
         names = dict.fromkeys(name for block in blocks for name in block.values)
+        invoice, customer, time, recorded = (
+            np.concatenate([getattr(block, field) for block in blocks])
+            for field in ("invoice", "customer", "time", "recorded")
+        )
         return Block(
             activity,
-            *(
-                np.concatenate([getattr(block, field) for block in blocks])
-                for field in ("invoice", "customer", "time", "recorded")
-            ),
+            invoice,
+            customer,
+            time,
+            recorded,
             {
                 name: np.concatenate(
                     [b.values.get(name, np.full(len(b.time), NONE)) for b in blocks]

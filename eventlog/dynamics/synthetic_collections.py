@@ -11,6 +11,7 @@ from eventlog.dynamics.synthetic_ledger import Ledger
 from eventlog.dynamics.synthetic_rows import (
     HOUR,
     Coded,
+    Columns,
     counted,
     grouped,
     joined,
@@ -49,7 +50,7 @@ def letter_tables(ledger: Ledger, until: int) -> dict[str, pa.Table]:
     """
     books = ledger.books
     letters, agency = books.one("Dunning Letter Generated"), books.one("Sent to Agency")
-    parts = [
+    parts: list[Columns] = [
         {
             "created": block.time,
             "invoice": block.invoice,
@@ -60,8 +61,10 @@ def letter_tables(ledger: Ledger, until: int) -> dict[str, pa.Table]:
         }
         for block in (letters, agency)
     ]
-    canceled = {name: values[::_CANCELED] for name, values in parts[0].items()}  # type: ignore
-    rows = joined([*parts, {**canceled, "created": canceled["created"] - HOUR, "canceled": 1}])
+    every = slice(None, None, _CANCELED)
+    canceled: Columns = {name: np.asarray(values)[every] for name, values in parts[0].items()}
+    canceled |= {"created": letters.time[every] - HOUR, "canceled": 1}
+    rows = joined([*parts, canceled])
     created, level, who = rows["created"], rows["level"], rows["customer"]
     letter, first = grouped(who, created, level, rows["canceled"])
     entity = books.entity(who[first])
@@ -134,11 +137,11 @@ def dispute_table(ledger: Ledger, reason: Ints, until: int) -> pa.Table:
     entered = np.where(raised.recorded == NONE, raised.time, raised.recorded)
     collector = user(books, raised.activity, raised.invoice, raised.customer)
     promisers = user(books, promised.activity, promised.invoice, promised.customer)
-    disputes = {"created": entered, "day": raised.time // DAY, "status": DISPUTED}
-    ends = {"created": solved.time, "day": solved.time // DAY, "status": RESOLVED}
+    disputes: Columns = {"created": entered, "day": raised.time // DAY, "status": DISPUTED}
+    ends: Columns = {"created": solved.time, "day": solved.time // DAY, "status": RESOLVED}
     for part in (disputes, ends):
         part |= {"invoice": raised.invoice, "reason": reason, "user": collector}
-    promises = {
+    promises: Columns = {
         "created": promised.time,
         "day": promised.time // DAY,
         "status": PROMISED,
@@ -211,7 +214,7 @@ def activity_tables(ledger: Ledger, customer_ids: Ints, until: int) -> dict[str,
     until : int
     """
     books = ledger.books
-    parts = []
+    parts: list[Columns] = []
     for activity, category, kind in (
         ("Overdue Reminder Sent", _MAIL, 1),
         ("Collection Call Made", _CALL, 0),
@@ -229,8 +232,11 @@ def activity_tables(ledger: Ledger, customer_ids: Ints, until: int) -> dict[str,
                 "user": user(books, activity, block.invoice, block.customer),
             }
         )
-    visits = {name: np.array(values)[::25] for name, values in parts[-1].items() if np.ndim(values)}
-    parts.append({**visits, "created": visits["created"] - DAY, "category": _APPOINTMENT})
+    visits: Columns = {
+        name: np.asarray(parts[-1][name])[::25] for name in ("invoice", "customer", "user")
+    }
+    visits |= {"created": block.time[::25] - DAY, "category": _APPOINTMENT}
+    parts.append(visits)
     rows = joined(parts)
     created, who, invoice = rows["created"], rows["customer"], rows["invoice"]
     ids = rec_ids(created)

@@ -13,6 +13,7 @@ from eventlog.dynamics.synthetic_ledger import Ledger
 from eventlog.dynamics.synthetic_rows import (
     HOUR,
     Coded,
+    Columns,
     counted,
     grouped,
     joined,
@@ -175,7 +176,7 @@ def _lines(ledger: Ledger) -> dict[str, Ints]:
     """All lines; `trans` is the transaction once posted, `marked` the invoice's position + 1."""
     books, pay, trans = ledger.books, ledger.journal, ledger.trans
     n = len(pay)
-    payments = {
+    payments: Columns = {
         "created": pay.entered,
         "trans": ledger.payment_from + np.arange(n),
         "entity": books.entity(pay.customer),
@@ -195,7 +196,7 @@ def _lines(ledger: Ledger) -> dict[str, Ints]:
     made = trans["created"][given_up]
     entity = books.entity(trans["customer"][given_up])
     group, first = grouped(entity, made // DAY)
-    losses = {
+    losses: Columns = {
         "created": made - HOUR,
         "name": 1,
         "trans": given_up,
@@ -220,17 +221,17 @@ def _lines(ledger: Ledger) -> dict[str, Ints]:
     return joined([payments, losses, bank, vendors])
 
 
-def _bank_side(payments: dict[str, Ints | int], account_type: int) -> dict[str, Ints | int]:
+def _bank_side(payments: Columns, account_type: int) -> Columns:
     """Lines on other accounts: the bank's in each journal of payments, vendors' in their own."""
     number, entity = np.asarray(payments["number"]), np.asarray(payments["entity"])
     _, first = grouped(entity, number)
-    taken = {
+    taken: Columns = {
         name: np.asarray(payments[name])[first]
         for name in ("created", "entity", "number", "customer", "day", "posted_at", "user")
     }
     amount = np.asarray(payments["credit"])[first]
     to_vendor = account_type == VENDOR
-    side = {"credit" if to_vendor else "debit": amount}
+    side: Columns = {"credit" if to_vendor else "debit": amount}
     return {
         **taken,
         **side,

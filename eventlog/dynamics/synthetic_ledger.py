@@ -20,6 +20,7 @@ from eventlog.dynamics.synthetic_books import Books, user
 from eventlog.dynamics.synthetic_rows import (
     HOUR,
     SECOND,
+    Columns,
     clock,
     counted,
     grouped,
@@ -170,8 +171,8 @@ class _Posting:
 
     def __init__(self) -> None:
         self.n = 0
-        self.parts: list[dict[str, NDArray[np.generic] | int]] = []
-        self.pairs: list[dict[str, NDArray[np.generic] | int]] = []
+        self.parts: list[Columns] = []
+        self.pairs: list[Columns] = []
 
     def add(self, created: Ints, **columns: NDArray[np.generic] | int) -> Ints:
         """Post transactions; return their positions."""
@@ -236,18 +237,18 @@ def _post_invoices(posting: _Posting, books: Books, rng: np.random.Generator) ->
 
 def _payment_lines(books: Books, rng: np.random.Generator) -> Journal:
     """Lines of customer payments in the journals of their day of entry and day of posting."""
-    parts = []
+    parts: list[Columns] = []
     received, posted = books.blocks["Payment Received"], books.blocks["Payment Posted"]
-    for line, booking in zip(received, posted, strict=True):
+    for entry, booking in zip(received, posted, strict=True):
         parts.append(
             {
-                "created": line.recorded,
-                "invoice": line.invoice,
-                "customer": line.customer,
-                "day": line.time // DAY,
+                "created": entry.recorded,
+                "invoice": entry.invoice,
+                "customer": entry.customer,
+                "day": entry.time // DAY,
                 "posted_day": booking.time // DAY,
-                "cents": line.values["PaymentAmount"],
-                "receiver": user(books, line.activity, line.invoice, line.customer),
+                "cents": entry.values["PaymentAmount"],
+                "receiver": user(books, entry.activity, entry.invoice, entry.customer),
                 "poster": user(books, booking.activity, booking.invoice, booking.customer),
             }
         )

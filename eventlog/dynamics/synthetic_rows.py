@@ -7,7 +7,7 @@ day of the export, and cut at that day when it becomes Arrow.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -45,7 +45,10 @@ class Coded(NamedTuple):
     levels: Sequence[str]
 
 
-Values = NDArray[np.generic] | Coded | pa.Array | pa.ChunkedArray | str | int
+#: A column as it comes: Arrow arrays among them, of which nothing is known to the type checker.
+Values: TypeAlias = "NDArray[np.generic] | Coded | str | int | Any"
+#: Columns of some rows by name; one number stands for all rows.
+Columns: TypeAlias = "dict[str, NDArray[np.generic] | int]"
 
 
 def counted(created: Ints, *groups: Ints) -> Ints:
@@ -110,7 +113,7 @@ def clock(n: int, rng: np.random.Generator) -> Ints:
     return 8 * HOUR + rng.integers(0, 9 * 3600, n) * SECOND
 
 
-def joined(parts: Sequence[Mapping[str, NDArray[np.generic] | int]]) -> dict[str, Ints]:
+def joined(parts: Sequence[Mapping[str, Any]]) -> dict[str, Ints]:
     """Stack parts of a table.
 
     Parameters
@@ -171,7 +174,8 @@ def _column(values: Values | None, kind: BaseType, rows: Ints) -> pa.Array | pa.
         if isinstance(values, Coded):
             levels = pa.array(["", *values.levels], pa.string())
             return levels.take(pa.array(np.asarray(values.codes)[rows] + 1))
-        return values.take(pa.array(rows))
+        texts: Any = values
+        return texts.take(pa.array(rows))
     numbers = (
         np.broadcast_to(np.asarray(0 if values is None else values), len(rows))
         if (values is None or isinstance(values, int))

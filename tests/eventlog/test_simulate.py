@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -402,3 +403,58 @@ def test_only_events_of_an_invoice_lose_its_number(log: pd.DataFrame) -> None:
 def test_a_share_of_damage_above_one_is_refused(log: pd.DataFrame) -> None:
     with pytest.raises(SettingsError, match=r"'share' is 2\. Choose a number from 0 to 1"):
         make_dirty(log, share=2)
+
+
+@pytest.fixture(scope="module")
+def two_orders() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The same company with and without the order that a ledger enforces."""
+    company = replace(COMPANY, n_invoices=2_000, share_reversed=0.05, share_posted=1.0)
+    return simulate(company, 4), simulate(replace(company, ledger_order=True), 4)
+
+
+def test_the_order_of_a_ledger_draws_no_other_company(two_orders):
+    loose, strict = two_orders
+    for activity in ("Payment Received", "Credit Note Applied", "Invoice Written Off"):
+        one, other = (of(log, activity).reset_index(drop=True) for log in (loose, strict))
+        assert one.equals(other)
+    key = ["CompanyCode", "InvoiceNumber", "EventTime", "InvoiceAmount"]
+    one, other = (of(log, "Invoice Posted and Sent")[key].astype(object) for log in (loose, strict))
+    assert set(one.itertuples(index=False)) == set(other.itertuples(index=False))
+
+
+def test_in_the_order_of_a_ledger_the_last_posting_closes_the_invoice(two_orders):
+    _, log = two_orders
+    last = of(log, "Payment Posted").groupby(KEY, observed=True)["EventTime"].max()
+    settled = of(log, "Invoice Settled").groupby(KEY, observed=True)["EventTime"].max()
+    back = of(log, "Payment Reversed").groupby(KEY, observed=True)["EventTime"].max()
+    both = pd.concat([last.rename("posted"), settled.rename("settled"), back], axis=1)
+    closed = both[both["settled"].notna() & ~(both["EventTime"] >= both["settled"])]
+    assert len(closed) > 1_000
+    assert (closed["settled"] == closed["posted"]).all()
+
+
+def test_in_the_order_of_a_ledger_a_bounced_payment_had_closed_the_invoice(two_orders):
+    _, log = two_orders
+    back = of(log, "Payment Reversed").set_index(KEY)["EventTime"]
+    for activity in ("Payment Posted", "Invoice Settled"):
+        first = of(log, activity).groupby(KEY, observed=True)["EventTime"].min()
+        assert (first.reindex(back.index) < back).all()
+    assert len(back) > 50
+
+
+def test_in_the_order_of_a_ledger_credit_notes_settle_nothing_by_payment(two_orders):
+    _, log = two_orders
+    paid = of(log, "Payment Received")[KEY].astype(object)
+    settled = of(log, "Invoice Settled")[KEY].astype(object)
+    assert set(settled.itertuples(index=False)) <= set(paid.itertuples(index=False))
+
+
+def test_in_the_order_of_a_ledger_one_request_for_credit_is_open_at_a_time(two_orders):
+    _, log = two_orders
+    key = ["CompanyCode", "CustomerAccount"]
+    rows = of(log, "Credit Limit Requested", "Credit Limit Approved", "Credit Limit Changed")
+    rows = rows.sort_values([*key, "EventTime"])
+    approved = rows["ActivityName"] == "Credit Limit Approved"
+    before = rows.groupby(key, observed=True)["ActivityName"].shift()
+    assert (before[approved] == "Credit Limit Requested").all()
+    assert approved.sum() > 10

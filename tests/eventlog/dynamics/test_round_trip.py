@@ -1,6 +1,7 @@
 """Simulate, write as D365 tables, import: the same events under the stated projection."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,23 +15,36 @@ from sqlalchemy.exc import OperationalError
 
 from eventlog.dynamics.differences import differences
 from eventlog.dynamics.enums import read_enums
-from eventlog.dynamics.job import import_export
+from eventlog.dynamics.job import Imported, import_export
+from eventlog.dynamics.synthetic import changed_rows
 from eventlog.dynamics.table_files import write_database, write_folder
 from eventlog.policy import Policy
 from tests.eventlog.dynamics.company import days_before_end, expected, tables
 
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
+#: Days between the two exports.
+EARLIER = 200
 
 
-def imported(source: str | Path, folder: Path, days: int = 0, **options: object) -> pd.DataFrame:
-    """The log that an import writes."""
+def run(source: str | Path, out: Path, days: int = 0, incremental: bool = False) -> Imported:
+    """Import what was exported so many days before the company's end; its money must tie."""
     at = datetime.fromtimestamp(days_before_end(days) / 1e6, UTC).replace(tzinfo=None)
-    out = folder / "log.parquet"
     result = import_export(
-        source, out, enums=read_enums(None), policy=Policy(), extracted_at=at, **options
+        source,
+        out,
+        enums=read_enums(None),
+        policy=Policy(),
+        extracted_at=at,
+        incremental=incremental,
     )
     assert (result.totals.table["difference"] == 0).all()
-    return pd.read_parquet(out)
+    return result
+
+
+def imported(source: str | Path, folder: Path) -> pd.DataFrame:
+    """The log that an import writes."""
+    run(source, folder / "log.parquet")
+    return pd.read_parquet(folder / "log.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +62,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     engine.dispose()
 
 
-@pytest.mark.parametrize("kind", ["parquet", "csv"])
-def test_files_give_back_the_log(kind, tmp_path):
-    write_folder(tables(), tmp_path / "export", kind)
+def test_files_give_back_the_log(tmp_path):
+    write_folder(tables(), tmp_path / "export", "csv")
     assert differences(expected(), imported(tmp_path / "export", tmp_path)) == []
 
 
@@ -59,9 +72,31 @@ def test_a_database_gives_back_the_log(postgres, tmp_path):
     assert differences(expected(), imported(postgres, tmp_path)) == []
 
 
-def test_an_earlier_export_gives_back_what_was_known_then(tmp_path):
-    write_folder(tables(200), tmp_path / "export")
-    assert differences(expected(200), imported(tmp_path / "export", tmp_path, 200)) == []
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the log of an export made 200 days before the others, and its kept rows."""
+    folder = tmp_path_factory.mktemp("earlier")
+    write_folder(tables(EARLIER), folder / "export")
+    run(folder / "export", folder / "log.parquet", EARLIER)
+    return folder
+
+
+def test_an_earlier_export_gives_back_what_was_known_then(earlier):
+    assert differences(expected(EARLIER), pd.read_parquet(earlier / "log.parquet")) == []
+
+
+@pytest.mark.parametrize(("holds", "kind"), [("everything", "parquet"), ("changes", "csv")])
+def test_an_incremental_run_adds_exactly_the_new_events(holds, kind, earlier, tmp_path):
+    shutil.copytree(earlier, tmp_path, dirs_exist_ok=True)
+    later = tables() if holds == "everything" else changed_rows(tables(EARLIER), tables())
+    write_folder(later, tmp_path / "later", kind)
+    result = run(tmp_path / "later", tmp_path / "log.parquet", incremental=True)
+    assert differences(expected(), pd.read_parquet(tmp_path / "log.parquet")) == []
+    counts = [frame["ActivityName"].value_counts() for frame in (expected(), expected(EARLIER))]
+    new = counts[0].sub(counts[1], fill_value=0).astype(int)
+    changes = result.changes.set_index("activity")
+    assert changes["added"].to_dict() == new[new > 0].to_dict()
+    assert (changes["withdrawn"] == 0).all()
 
 
 def changed(name: str, column: str, places: pa.Array, value: object) -> dict[str, pa.Table]:
