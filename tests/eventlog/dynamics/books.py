@@ -36,7 +36,9 @@ def write(folder: Path, *parts: Rows, tables: Iterable[str] = ()) -> Path:
     required = [name for name, table in TABLE_NAMED.items() if table.need == "required"]
     for table in {*rows, *required, *tables}:
         declared = [c.name for c in TABLE_NAMED[table].columns if c.need == "required"]
-        names = list(dict.fromkeys([*declared, *(name for row in rows.get(table, []) for name in row)]))
+        names = list(
+            dict.fromkeys([*declared, *(name for row in rows.get(table, []) for name in row)])
+        )
         with (folder / f"{table}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, names, restval="")
             writer.writeheader()

@@ -39,12 +39,16 @@ def letter(num: str, rec: int, of: int, level: int, on: str, canceled: str = "19
 def status(rec: int, of: int, kind: int, on: str, at: str, follow="1900-01-01", amount=0.0, auto=0):
     row = {"RecId": rec, "CustTrans": of, "Status": kind, "StatusChangedDate": on}
     row |= {"FollowUpDate": follow, "AmountCur": amount, "IsAutomaticUpdate": auto}
-    return {"CustDisputeHistory": [row | {"ReasonTableRef": 77, "DataAreaId": "DEMF"} | created(at)]}
+    return {
+        "CustDisputeHistory": [row | {"ReasonTableRef": 77, "DataAreaId": "DEMF"} | created(at)]
+    }
 
 
 def activity(rec: int, category: str, start: str, of: int | None, of_customer: int | None, kind=""):
     row = {"RecId": rec, "ActivityNumber": f"A{rec}", "Category": category, "TypeId": kind}
-    rows = {"smmActivities": [row | {"StartDateTime": start, "DataAreaId": "DEMF"} | created(start)]}
+    rows = {
+        "smmActivities": [row | {"StartDateTime": start, "DataAreaId": "DEMF"} | created(start)]
+    }
     if of:
         link = {"RecId": rec, "PrimaryRecId": rec, "RefRecId": of, "DataAreaId": "DEMF"}
         rows["CustCollectionsLinkActivitiesCustTrans"] = [link]
@@ -213,7 +217,9 @@ def of(log: pd.DataFrame, number: str, company: str = "DEMF") -> pd.DataFrame:
 
 def story(rows: pd.DataFrame) -> list[str]:
     """What happened after issuing, in order: activity, time (midnight is a day), amount."""
-    rows = rows[~rows["ActivityName"].str.startswith(("Invoice Gen", "Invoice Posted", "Payment Due"))]
+    rows = rows[
+        ~rows["ActivityName"].str.startswith(("Invoice Gen", "Invoice Posted", "Payment Due"))
+    ]
     told = []
     for row in rows.sort_values("EventTime", kind="stable").itertuples():
         at = f"{row.EventTime:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
