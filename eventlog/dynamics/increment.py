@@ -332,29 +332,20 @@ def changes(earlier: Path, rows: pa.Table) -> pd.DataFrame:
         kind = rows.schema.field(name).type
         has = name in before.column_names
         alike.append(before[name].cast(kind) if has else pa.nulls(len(before), kind))
+    columns = ", ".join(f'"{name}"' for name in named)
     with duckdb.connect() as connection:
         connection.register("before", pa.table(alike, names=named))
         connection.register("after", rows.select(named))
-        found = {}
-        for label, first, second in (
-            ("added", "after", "before"),
-            ("withdrawn", "before", "after"),
-        ):
-            found[label] = dict(
-                connection.execute(
-                    f"SELECT ActivityName, count(*) FROM (FROM {first} EXCEPT ALL FROM {second}) "
-                    "WHERE ActivityName <> ? GROUP BY 1",
-                    [DUE_DATE_PASSED],
-                ).fetchall()
-            )
-    activities = sorted(set(found["added"]) | set(found["withdrawn"]))
-    return pd.DataFrame(
-        {
-            "activity": activities,
-            "added": [found["added"].get(name, 0) for name in activities],
-            "withdrawn": [found["withdrawn"].get(name, 0) for name in activities],
-        }
-    )
+        return connection.execute(  # one aggregation is far faster than EXCEPT ALL both ways
+            "SELECT ActivityName AS activity, "
+            "CAST(sum(greatest(surplus, 0)) AS BIGINT) AS added, "
+            "CAST(sum(greatest(-surplus, 0)) AS BIGINT) AS withdrawn "
+            f"FROM (SELECT {columns}, sum(side) AS surplus FROM "
+            "(SELECT *, 1 AS side FROM after UNION ALL BY NAME SELECT *, -1 AS side FROM before) "
+            f"WHERE ActivityName <> ? GROUP BY {columns} HAVING sum(side) <> 0) "
+            "GROUP BY 1 ORDER BY 1",
+            [DUE_DATE_PASSED],
+        ).df()
 
 
 def lacking_columns(export: Export, earlier: Run | None) -> dict[str, list[str]]:
