@@ -140,9 +140,10 @@ class Run:
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
         """Print the seconds of a step."""
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), time.process_time()
         yield
-        print(f"  {time.perf_counter() - begun:7.1f} s  {what}", flush=True)
+        took, cpu = time.perf_counter() - begun, time.process_time() - worked
+        print(f"  {took:7.1f} s, {cpu:7.1f} s of processor time  {what}", flush=True)
 
     def judge(self, what: str, lines: list[str]) -> None:
         """Print whether a comparison holds, and where it does not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from eventlog.log import timestamp
 from ui.opening import moment_of, out, policy_now, print_json, refuse_existing, settings_now
 from ui.options import JsonOption, PolicyOption
 from ui.progress import stages
+
+if TYPE_CHECKING:
+    from eventlog.dynamics.enums import Enums
 
 commands = typer.Typer()
 
@@ -72,6 +75,12 @@ def import_d365(
     schema: Annotated[
         str | None, typer.Option("--schema", help="Of the database that holds the tables.")
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Only see whether rows refer to rows that are there; write nothing."
+        ),
+    ] = False,
     policy: PolicyOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace LOG.")] = False,
     as_json: JsonOption = False,
@@ -79,6 +88,8 @@ def import_d365(
     """Make the event log of an export of Dynamics 365 Finance.
 
     Example: `duecast import-d365 export --out log.parquet --extracted-at 2024-04-01T02:00`
+
+    Example: `duecast import-d365 export --check`
     """
     from eventlog.dynamics.enums import as_toml, read_enums
     from eventlog.dynamics.job import import_export
@@ -87,6 +98,9 @@ def import_d365(
     numbers = read_enums(enums)
     if print_enums:
         sys.stdout.write(as_toml(numbers))
+        return
+    if check and source is not None:
+        _check(source, numbers, schema, as_json)
         return
     if source is None or log is None:
         raise SettingsError(
@@ -118,3 +132,18 @@ def import_d365(
         print_json(made.as_dict() | {"log": str(log)})
         return
     print_import(out, made, log)
+
+
+def _check(source: str, enums: Enums, schema: str | None, as_json: bool) -> None:
+    """Print which rows of an export refer to nothing."""
+    from dataclasses import asdict
+
+    from eventlog.dynamics.check import check_export
+    from ui.dynamics_report import print_findings
+
+    with stages("Checking", quiet=as_json) as say:
+        export, findings = check_export(source, enums, schema=schema, progress=say)
+    if as_json:
+        print_json({"source": export.name, "findings": [asdict(finding) for finding in findings]})
+        return
+    print_findings(out, export, findings)

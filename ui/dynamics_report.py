@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from eventlog.dynamics.check import Finding
 from eventlog.dynamics.job import CANNOT_SAY, Imported
-from eventlog.dynamics.source import Found
+from eventlog.dynamics.source import Export, Found
 from eventlog.dynamics.totals import MEASURES
 
 
@@ -45,6 +46,28 @@ def print_import(out: Console, made: Imported, log: Path) -> None:
         f"{log}; extracted {made.extracted_at:%Y-%m-%d %H:%M} UTC ({made.extracted_why}).",
         soft_wrap=True,
     )
+
+
+def print_findings(out: Console, export: Export, findings: Sequence[Finding]) -> None:
+    """Rows of an export that refer to nothing, or that there are none."""
+    if not findings:
+        rows = sum(found.rows for found in export.found.values())
+        out.print(
+            f"{rows:,} rows of {len(export.found)} tables of {export.name}: every reference leads "
+            "to a row that is there.",
+            soft_wrap=True,
+        )
+        return
+    table = _table("Rows that refer to nothing", "rows", "of", "column", "example", right=(0, 1))
+    for finding in findings:
+        table.add_row(
+            f"{finding.count:,}",
+            f"{finding.total:,}",
+            f"{finding.table}.{finding.column}",
+            escape(finding.example),
+        )
+    out.print(table)
+    out.print("Export the tables they refer to without a filter, or take it that they say less.")
 
 
 def _print_tables(out: Console, made: Imported) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
+from eventlog.dynamics.engine import connected
+from eventlog.dynamics.enums import Enums
 from eventlog.dynamics.schema import TABLE_NAMED, BaseType, Table
+from eventlog.dynamics.source import Export, load_export
 from eventlog.errors import NotFoundError
 
 #: Columns that refer to rows of another table: table, column, table, column; within the company
@@ -107,6 +110,56 @@ def check_tables(tables: Mapping[str, pa.Table]) -> list[Finding]:
     for reference in REFERENCES:
         findings += _dangling(tables, *reference)
     return findings
+
+
+def check_export(
+    source: str | Path,
+    enums: Enums,
+    *,
+    schema: str | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> tuple[Export, list[Finding]]:
+    """Read an export as the import does, and look for rows that refer to rows that are not there.
+
+    An import works on what refers to something; a reference to nothing loses an event or an
+    attribute, most often because a table was exported with a filter.
+
+    Parameters
+    ----------
+    source : str or Path
+        A folder, or a database URL.
+    enums : Enums
+    schema : str, optional
+        Of the database.
+    progress : callable, optional
+        Called with a table's name and the share done, 0 to 1.
+
+    Returns
+    -------
+    export : Export
+        What was read.
+    findings : list of Finding
+        Only of tables and columns that are in the export.
+
+    Raises
+    ------
+    NotFoundError, SettingsError, DataError
+        As `eventlog.dynamics.source.load_export` does: required tables or columns are lacking,
+        cells cannot be read.
+    """
+    with connected() as connection:
+        export = load_export(connection, source, enums, schema=schema, progress=progress)
+        tables = {}
+        for name in export.found:
+            rows = connection.sql(f'FROM "{name}" WHERE NOT deleted').to_arrow_table()
+            tables[name] = rows.drop_columns(
+                [column for column in rows.column_names if rows[column].null_count == len(rows)]
+                if len(rows)
+                else []
+            )
+    return export, [
+        finding for reference in REFERENCES for finding in _dangling(tables, *reference)
+    ]
 
 
 def _columns(declared: Table, table: pa.Table) -> list[Finding]:

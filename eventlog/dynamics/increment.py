@@ -183,7 +183,7 @@ def _refuse_lost_columns(export: Export, run: Run) -> None:
     lost = [
         f"{name}.{column}"
         for name, found in export.found.items()
-        if name in run.lacking
+        if name in run.lacking and found.rows
         for column in found.lacking
         if column not in run.lacking[name]
     ]
@@ -280,8 +280,8 @@ def keep_rows(connection: duckdb.DuckDBPyConnection, out: Path, name: str) -> No
         partial.rename(folder)
     except OSError as error:
         raise DataError(
-            f"The tables cannot be kept in {folder_of(out)}: {error.strerror}. Check the folder, or "
-            "leave them out with --no-keep-tables."
+            f"The tables cannot be kept in {folder_of(out)}: {error.strerror}. Check the folder, "
+            "or leave them out with --no-keep-tables."
         ) from error
 
 
@@ -332,33 +332,26 @@ def changes(earlier: Path, rows: pa.Table) -> pd.DataFrame:
         kind = rows.schema.field(name).type
         has = name in before.column_names
         alike.append(before[name].cast(kind) if has else pa.nulls(len(before), kind))
+    columns = ", ".join(f'"{name}"' for name in named)
     with duckdb.connect() as connection:
         connection.register("before", pa.table(alike, names=named))
         connection.register("after", rows.select(named))
-        found = {}
-        for label, first, second in (
-            ("added", "after", "before"),
-            ("withdrawn", "before", "after"),
-        ):
-            found[label] = dict(
-                connection.execute(
-                    f"SELECT ActivityName, count(*) FROM (FROM {first} EXCEPT ALL FROM {second}) "
-                    "WHERE ActivityName <> ? GROUP BY 1",
-                    [DUE_DATE_PASSED],
-                ).fetchall()
-            )
-    activities = sorted(set(found["added"]) | set(found["withdrawn"]))
-    return pd.DataFrame(
-        {
-            "activity": activities,
-            "added": [found["added"].get(name, 0) for name in activities],
-            "withdrawn": [found["withdrawn"].get(name, 0) for name in activities],
-        }
-    )
+        return connection.execute(  # one aggregation is far faster than EXCEPT ALL both ways
+            "SELECT ActivityName AS activity, "
+            "CAST(sum(greatest(surplus, 0)) AS BIGINT) AS added, "
+            "CAST(sum(greatest(-surplus, 0)) AS BIGINT) AS withdrawn "
+            f"FROM (SELECT {columns}, sum(side) AS surplus FROM "
+            "(SELECT *, 1 AS side FROM after UNION ALL BY NAME SELECT *, -1 AS side FROM before) "
+            f"WHERE ActivityName <> ? GROUP BY {columns} HAVING sum(side) <> 0) "
+            "GROUP BY 1 ORDER BY 1",
+            [DUE_DATE_PASSED],
+        ).df()
 
 
 def lacking_columns(export: Export, earlier: Run | None) -> dict[str, list[str]]:
     """Columns taken as empty by table, of this export and of the runs before it."""
     lacking: dict[str, list[str]] = dict(earlier.lacking) if earlier else {}
-    lacking |= {name: list(found.lacking) for name, found in export.found.items()}
+    for name, found in export.found.items():
+        if found.rows or name not in lacking:
+            lacking[name] = list(found.lacking)
     return lacking

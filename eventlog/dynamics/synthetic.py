@@ -24,7 +24,8 @@ from eventlog.dynamics.synthetic_collections import (
 )
 from eventlog.dynamics.synthetic_customers import customer_ids, customer_tables, limit_tables
 from eventlog.dynamics.synthetic_journals import journal_tables, reasons, write_off_reasons
-from eventlog.dynamics.synthetic_ledger import Ledger, keep_ledger
+from eventlog.dynamics.synthetic_ledger import Ledger
+from eventlog.dynamics.synthetic_postings import keep_ledger
 from eventlog.dynamics.synthetic_receivables import receivable_tables
 from eventlog.simulate_company import Company
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from eventlog.dynamics.check import check_tables, read_folder
+from eventlog.dynamics.check import check_export, check_tables, read_folder
+from eventlog.dynamics.enums import read_enums
 from eventlog.dynamics.table_files import write_folder
 from eventlog.errors import NotFoundError
 from tests.eventlog.dynamics.company import tables
@@ -86,3 +87,15 @@ def test_written_tables_read_back_as_they_were(kind, tmp_path):
 def test_a_folder_without_tables_is_refused(tmp_path: Path):
     with pytest.raises(NotFoundError, match="no tables in"):
         read_folder(tmp_path)
+
+
+def test_an_export_is_checked_for_references_without_its_optional_tables(tmp_path):
+    some = {name: table for name, table in tables().items() if name != "smmActivities"}
+    some["CustTrans"] = some["CustTrans"].slice(1)
+    lost = tables()["CustTrans"]["RecId"][0].as_py()
+    write_folder(some, tmp_path)
+    export, findings = check_export(tmp_path, read_enums(None))
+    assert "smmActivities" in export.absent
+    assert findings
+    assert {finding.rule for finding in findings} == {"dangling reference"}
+    assert all(str(lost) in finding.example for finding in findings)
