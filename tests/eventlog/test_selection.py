@@ -133,3 +133,15 @@ def test_money_is_converted_at_the_rate_of_the_cutoff(history: History, log: Eve
     assert found.currency == "EUR"
     assert units(found.outcome["amount"]).tolist() == [100, 160, 240]
     assert units(found.traces.balance)[-1] == 240
+
+
+def test_a_currency_stated_after_the_cutoff_is_not_known_yet() -> None:
+    log = make_log(
+        happened("A", "post", "2024-01-01", amount=100, currency="EUR"),
+        happened("B", "post", "2024-01-01", amount=100),
+        happened("B", "call", "2024-02-01", currency="USD"),
+    )
+    before = history_of(log, micros("2024-01-15"), Policy())
+    assert priced(before, log, None).currency == "EUR"
+    with pytest.raises(DataError, match="2 currencies"):
+        priced(history_of(log, log.ends_at, Policy()), log, None)
