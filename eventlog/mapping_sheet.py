@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from python_calamine import CalamineWorkbook
 
+from eventlog.cells import unguarded
 from eventlog.errors import RefusedError, SettingsError
 from eventlog.mapping import Mapping, checked_zone, folded
 from eventlog.sheet_place import SheetPlace
@@ -89,7 +90,7 @@ def _text(cell: object) -> str:
     """A cell as a name: whole numbers without decimals."""
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    return str(cell).strip()
+    return unguarded(str(cell).strip())
 
 
 def _columns(pairs: Iterator[_Pair]) -> tuple[dict[str, str], dict[str, str]]:

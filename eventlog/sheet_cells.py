@@ -18,7 +18,9 @@ from xlsxwriter.utility import xl_cell_to_rowcol
 
 from eventlog.cells import EXACT
 from eventlog.dates import Mask
+from eventlog.errors import RefusedError
 from eventlog.raw import typed_objects
+from eventlog.sheet_place import SheetPlace
 
 Objects = NDArray[np.object_]
 #: What calamine makes of a cell; "" is empty.
@@ -28,7 +30,13 @@ _NUMBERS, _DAYS = frozenset({int, float}), frozenset({date, datetime})
 _CHUNK = 1 << 22
 #: Bytes of a cell's markup before which the next chunk has to be looked at.
 _OVERLAP = 1 << 10
-_ERROR_TYPE = re.compile(rb"""\bt=["']e["']""")
+_ERROR_TYPES = (b't="e"', b"t='e'")
+#: Cells with a value beyond column ZZ, and rows beyond the last that Excel knows.
+_FAR = (
+    re.compile(rb"""<c r=["']([A-Z]{3,}[0-9]+)["'][^>/]*>"""),
+    re.compile(rb"""<row [^>]*?\br=["']([2-9][0-9]{6}|[0-9]{8,})["']"""),
+    re.compile(rb"""<c r=["']([A-Z]+(?:[2-9][0-9]{6}|[0-9]{8,}))["'][^>/]*>"""),
+)
 _ERROR_CELL = re.compile(
     rb"""<c\b(?=[^>]*\bt=["']e["'])[^>]*\br=["']([A-Z]{1,3}[0-9]{1,7})["'][^>]*>"""
     rb"""(?:<f\b[^>]*/>|<f\b[^>]*>[^<]*</f>)?<v>(\#[^<]{1,20})</v>"""
@@ -94,13 +102,22 @@ def formula_errors(path: Path, sheet: str) -> tuple[Objects, NDArray[np.int64], 
         Such as ``#N/A``.
     rows, columns : ndarray of int64, shape (n,)
         Of the sheet, the first being 0.
+
+    Raises
+    ------
+    RefusedError
+        If a cell with a value stands so far out that the sheet could not be held in memory: every
+        cell up to it is.
     """
     found: dict[tuple[int, int], str] = {}
     try:
         with zipfile.ZipFile(path) as packed:
             part = _part_of(packed, sheet)
             for chunk in _chunks(packed, part) if part else ():
-                if not _ERROR_TYPE.search(chunk):
+                far = next((m for pattern in _FAR if (m := pattern.search(chunk))), None)
+                if far is not None:
+                    raise _too_far(path, sheet, far.group(1).decode())
+                if not any(mark in chunk for mark in _ERROR_TYPES):
                     continue
                 for cell, text in _ERROR_CELL.findall(chunk):
                     found[xl_cell_to_rowcol(cell.decode())] = text.decode()
@@ -108,6 +125,16 @@ def formula_errors(path: Path, sheet: str) -> tuple[Objects, NDArray[np.int64], 
         found.clear()  # calamine has read the file, so it is the scan that does not know the form
     places = np.array(list(found), dtype=np.int64).reshape(-1, 2)
     return np.array(list(found.values()), dtype=object), places[:, 0], places[:, 1]
+
+
+def _too_far(path: Path, sheet: str, where: str) -> RefusedError:
+    cell = SheetPlace(sheet, 1).at(where if where[0].isalpha() else f"A{where}")
+    return RefusedError(
+        f"Sheet '{sheet}' of {path.name} has a cell far outside of any log, beyond column ZZ or "
+        "the last row. Empty it.",
+        "far_cell",
+        cell=cell,
+    )
 
 
 def _part_of(packed: zipfile.ZipFile, sheet: str) -> str | None:

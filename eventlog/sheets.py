@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
 from xlsxwriter.utility import xl_range
 
+from eventlog.cells import unguarded
 from eventlog.dates import Mask
 from eventlog.errors import RefusedError
 from eventlog.known import Ints
@@ -179,7 +180,7 @@ def _of_table(path: Path, table: Table, mapping: Mapping) -> Raw:
             "no_rows",
             cell=SheetPlace(name, 1).at("A1"),
         )
-    header = [str(cell).strip() for cell in table.rows[table.header]]
+    header = [unguarded(str(cell).strip()) for cell in table.rows[table.header]]
     matrix = _matrix(table)
     marks = _mark_errors(path, name, matrix, table.header + 1)
     built = [column_of(matrix[:, place]) for place in range(len(header))]
