@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -25,8 +26,21 @@ from eventlog.sheet_place import SheetPlace
 Objects = NDArray[np.object_]
 #: What calamine makes of a cell; "" is empty.
 Cell = int | float | str | bool | time | date | datetime | timedelta
+#: Texts such as #N/A, and the rows and columns of the sheet, from 0, on which they stand.
+FormulaErrors = tuple[Objects, NDArray[np.int64], NDArray[np.int64]]
 
 _NUMBERS, _DAYS = frozenset({int, float}), frozenset({date, datetime})
+#: What a damaged package may raise; calamine then says what is wrong with it.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    ParseError,
+    LookupError,
+    ValueError,
+    EOFError,
+    OSError,
+    RuntimeError,
+)
 _CHUNK = 1 << 22
 #: Bytes of a cell's markup before which the next chunk has to be looked at.
 _OVERLAP = 1 << 10
@@ -35,13 +49,11 @@ _ERROR_TYPES = (b't="e"', b"t='e'")
 _FAR = (
     re.compile(rb"""<c r=["']([A-Z]{3,}[0-9]+)["'][^>/]*>"""),
     re.compile(rb"""<row [^>]*?\br=["']([2-9][0-9]{6}|[0-9]{8,})["']"""),
-    re.compile(rb"""<c r=["']([A-Z]+(?:[2-9][0-9]{6}|[0-9]{8,}))["'][^>/]*>"""),
 )
 _ERROR_CELL = re.compile(
     rb"""<c\b(?=[^>]*\bt=["']e["'])[^>]*\br=["']([A-Z]{1,3}[0-9]{1,7})["'][^>]*>"""
     rb"""(?:<f\b[^>]*/>|<f\b[^>]*>[^<]*</f>)?<v>(\#[^<]{1,20})</v>"""
 )
-_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
 def column_of(cells: Objects) -> tuple[pa.ChunkedArray, Mask | None]:
@@ -87,7 +99,7 @@ def _filled(cells: Objects, blank: Mask, value: float | bool | None) -> Objects:
     return filled
 
 
-def formula_errors(path: Path, sheet: str) -> tuple[Objects, NDArray[np.int64], NDArray[np.int64]]:
+def formula_errors(path: Path, sheet: str) -> FormulaErrors:
     """Cells of a sheet that hold the error value of a formula, which calamine leaves empty.
 
     Parameters
@@ -121,8 +133,10 @@ def formula_errors(path: Path, sheet: str) -> tuple[Objects, NDArray[np.int64], 
                     continue
                 for cell, text in _ERROR_CELL.findall(chunk):
                     found[xl_cell_to_rowcol(cell.decode())] = text.decode()
-    except (zipfile.BadZipFile, ParseError, KeyError, OSError, NotImplementedError):
-        found.clear()  # calamine has read the file, so it is the scan that does not know the form
+    except RefusedError:
+        raise
+    except _UNREADABLE:
+        found.clear()
     places = np.array(list(found), dtype=np.int64).reshape(-1, 2)
     return np.array(list(found.values()), dtype=object), places[:, 0], places[:, 1]
 
@@ -142,7 +156,7 @@ def _part_of(packed: zipfile.ZipFile, sheet: str) -> str | None:
     book: Any = fromstring(packed.read("xl/workbook.xml"))
     relation = next(
         (
-            element.get(_RELATION)
+            next((element.get(key) for key in element.attrib if key.endswith("}id")), None)
             for element in book.iter()
             if element.tag.endswith("}sheet") and element.get("name") == sheet
         ),

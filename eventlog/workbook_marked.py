@@ -58,8 +58,8 @@ def write_marked(
     """
     try:
         book = CalamineWorkbook.from_path(str(source))
-        names = combined(mapping, mapping_of(book, source.name))
-        table = chosen_table(book, sheet, names, source.name)
+        names = combined(mapping, mapping_of(book, source))
+        table = chosen_table(book, sheet, names, source)
     except (CalamineError, OSError) as error:
         raise DataError(f"{source.name} cannot be copied: {error}. Save it again.") from error
     if table.header:
@@ -67,7 +67,7 @@ def write_marked(
             f"The header of {source.name} stands in row {table.header + 1}. Move it to row 1 for "
             "a marked copy."
         )
-    matrix = fill_in_errors(source, table)
+    matrix = fill_in_errors(table)
     if not len(matrix):
         raise DataError(f"{source.name} holds no rows to mark. Fill it in.")
     header = [unguarded(str(cell).strip()) for cell in table.rows[0]]

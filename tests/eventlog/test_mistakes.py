@@ -100,6 +100,7 @@ IN_CELLS: list[tuple[str, dict[str, Any], str]] = [
     ("invoice_as_number", {"A8": 17}, "Events!A8"),
     ("leading_zeros", {"A6": "0017", "A7": "0017", "A8": 17}, "Events!A8"),
     ("digits_lost", {"A8": 12345678901234567890}, "Events!A8"),
+    ("far_cell", {"AAA3": 1}, "Events!AAA3"),
     ("order_unclear", {"C5": "02/03/2024"}, "Events!C5"),
     ("marks_unclear", {"W5": "1.234", "W7": "1.250"}, "Events!W5"),
     ("column_missing", {"C1": None}, "Events!C1"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -338,3 +339,27 @@ def test_damage_is_told_and_no_row_is_lost(tmp_path: Path, edits: dict[str, Any]
     assert set(errors) == set(summary.quarantine["line"])
     for row in summary.totals.to_dict("records"):
         assert row["read"] == row["kept"] + row["quarantined"]
+
+
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@given(place=st.floats(0, 0.999), byte=st.integers(0, 255), part=st.sampled_from(["zip", "xml"]))
+def test_damage_to_the_file_itself_is_refused_or_does_no_harm(
+    tmp_path: Path, place: float, byte: int, part: str
+) -> None:
+    path = write_filled(tmp_path / "log.xlsx")
+    if part == "zip":
+        content = bytearray(path.read_bytes())
+        content[int(place * len(content))] = byte
+        path.write_bytes(content)
+    else:
+        with zipfile.ZipFile(path) as packed:
+            parts = {name: packed.read(name) for name in packed.namelist()}
+        sheet = bytearray(parts["xl/worksheets/sheet2.xml"])
+        start = int(place * len(sheet))
+        del sheet[start : start + byte + 1]
+        with zipfile.ZipFile(path, "w") as packed:
+            for name, content_of in parts.items():
+                changed_part = name == "xl/worksheets/sheet2.xml"
+                packed.writestr(name, bytes(sheet) if changed_part else content_of)
+    with suppress(DuecastError):  # anything else fails
+        read_log(path, inspect=True)
