@@ -185,7 +185,7 @@ def _of_table(path: Path, table: Table, mapping: Mapping) -> Raw:
     header = [unguarded(str(cell).strip()) for cell in table.rows[table.header]]
     matrix = _matrix(table)
     marks = _mark_errors(table, matrix)
-    built = [column_of(matrix[:, place]) for place in range(len(header))]
+    built = [column_of(column) for column in np.ascontiguousarray(matrix.T)]
     cells = [column for column, _ in built]
     stated = _stated(cells, len(matrix))
     if not stated.any():
