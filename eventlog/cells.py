@@ -116,6 +116,11 @@ def guard(texts: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(texts, _RUNNABLE, r"'\1")
 
 
+def unguarded(text: str) -> str:
+    """A text without the apostrophe that `guard` put before it."""
+    return text[1:] if text.startswith("'") and text.lstrip("'")[:1] in tuple("=+-@") else text
+
+
 def _as_text(column: pa.ChunkedArray, name: str) -> pa.LargeStringArray:
     kind = column.type
     try:

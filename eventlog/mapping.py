@@ -23,6 +23,8 @@ _FORMAT: dict[str, type] = {
     "timezone": str,
     "sheet": str,
 }
+#: A column of a sheet without a heading, see `eventlog.sheet_place.unnamed_column`.
+_UNNAMED = re.compile("Column [A-Z]{1,3}")
 _SEPARATORS = re.compile(r"[\s_]+")
 #: Endings that do not tell two columns apart: InvoiceNo is InvoiceNumber.
 _ENDINGS = re.compile(r"(?:number|num|no|nr|id)$")
@@ -221,6 +223,8 @@ def match_columns(
     if lacking:
         others = [place for place in range(len(names)) if place not in found.values()]
         like = next((p for p in others if like_attribute(names[p], lacking)), None)
+        if like is None and cells:
+            like = next((p for p in others if _UNNAMED.fullmatch(names[p])), None)
         remedy = f'in a mapping file: [columns] {lacking[0]} = "<your column>"'
         if cells:
             remedy = f"beside {lacking[0]} in the Mapping sheet, or write {lacking[0]} into row 1"

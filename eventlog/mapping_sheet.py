@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from pathlib import Path
 
 from python_calamine import CalamineWorkbook
 
+from eventlog.cells import unguarded
 from eventlog.errors import RefusedError, SettingsError
 from eventlog.mapping import Mapping, checked_zone, folded
+from eventlog.sheet_cells import formula_errors
 from eventlog.sheet_place import SheetPlace
 from eventlog.template import ACTIVITY_NAMED, ATTRIBUTE_NAMED
 from eventlog.workbook_names import (
@@ -34,14 +37,14 @@ _TITLE_ROWS = 20
 _Pair = tuple[str, str, str, str]
 
 
-def mapping_of(book: CalamineWorkbook, file: str) -> Mapping | None:
+def mapping_of(book: CalamineWorkbook, path: Path) -> Mapping | None:
     """What the Mapping sheet of a workbook says; None where there is no such sheet.
 
     Parameters
     ----------
     book : CalamineWorkbook
-    file : str
-        How messages call the workbook.
+    path : Path
+        Of the workbook.
 
     Raises
     ------
@@ -52,6 +55,7 @@ def mapping_of(book: CalamineWorkbook, file: str) -> Mapping | None:
     name = next((n for n in book.sheet_names if folded(n) == folded(MAPPING)), None)
     if name is None:
         return None
+    formula_errors(path, name)  # refuses a sheet that would not fit into memory
     cells = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
     rows = [[_text(cell) for cell in row] for row in cells]
     header = next((i for i, row in enumerate(rows[:_TITLE_ROWS]) if YOUR_COLUMN in row), None)
@@ -59,8 +63,8 @@ def mapping_of(book: CalamineWorkbook, file: str) -> Mapping | None:
     if header is None or not set(_HEADINGS) <= set(rows[header]):
         if is_template(book.sheet_names) and any(any(row) for row in rows):
             raise RefusedError(
-                f"Sheet '{name}' of {file} has lost its headings {list(_HEADINGS)}. Copy the sheet "
-                "from a new template, or delete it.",
+                f"Sheet '{name}' of {path.name} has lost its headings {list(_HEADINGS)}. "
+                "Copy the sheet from a new template, or delete it.",
                 "mapping_headings",
                 cell=where.at("A1"),
             )
@@ -89,7 +93,7 @@ def _text(cell: object) -> str:
     """A cell as a name: whole numbers without decimals."""
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    return str(cell).strip()
+    return unguarded(str(cell).strip())
 
 
 def _columns(pairs: Iterator[_Pair]) -> tuple[dict[str, str], dict[str, str]]:

@@ -64,6 +64,13 @@ MISTAKES: tuple[Mistake, ...] = (
         "Save it as an Excel workbook (.xlsx).",
     ),
     Mistake(
+        "far_cell",
+        "refused",
+        "A stray cell stands beyond column ZZ, where no log reaches. Reading would need the memory "
+        "of all cells up to it.",
+        "Go to it with Ctrl+End, delete its row or column, and save.",
+    ),
+    Mistake(
         "no_events_sheet",
         "refused",
         "The Events sheet was deleted or renamed, or --sheet names one that is not there.",

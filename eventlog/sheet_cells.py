@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -18,22 +19,41 @@ from xlsxwriter.utility import xl_cell_to_rowcol
 
 from eventlog.cells import EXACT
 from eventlog.dates import Mask
+from eventlog.errors import RefusedError
 from eventlog.raw import typed_objects
+from eventlog.sheet_place import SheetPlace
 
 Objects = NDArray[np.object_]
 #: What calamine makes of a cell; "" is empty.
 Cell = int | float | str | bool | time | date | datetime | timedelta
+#: Texts such as #N/A, and the rows and columns of the sheet, from 0, on which they stand.
+FormulaErrors = tuple[Objects, NDArray[np.int64], NDArray[np.int64]]
 
 _NUMBERS, _DAYS = frozenset({int, float}), frozenset({date, datetime})
+#: What a damaged package may raise; calamine then says what is wrong with it.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    ParseError,
+    LookupError,
+    ValueError,
+    EOFError,
+    OSError,
+    RuntimeError,
+)
 _CHUNK = 1 << 22
 #: Bytes of a cell's markup before which the next chunk has to be looked at.
 _OVERLAP = 1 << 10
-_ERROR_TYPE = re.compile(rb"""\bt=["']e["']""")
+_ERROR_TYPES = (b't="e"', b"t='e'")
+#: Cells with a value beyond column ZZ, and rows beyond the last that Excel knows.
+_FAR = (
+    re.compile(rb"""<c r=["']([A-Z]{3,}[0-9]+)["'][^>/]*>"""),
+    re.compile(rb"""<row [^>]*?\br=["']([2-9][0-9]{6}|[0-9]{8,})["']"""),
+)
 _ERROR_CELL = re.compile(
     rb"""<c\b(?=[^>]*\bt=["']e["'])[^>]*\br=["']([A-Z]{1,3}[0-9]{1,7})["'][^>]*>"""
     rb"""(?:<f\b[^>]*/>|<f\b[^>]*>[^<]*</f>)?<v>(\#[^<]{1,20})</v>"""
 )
-_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
 def column_of(cells: Objects) -> tuple[pa.ChunkedArray, Mask | None]:
@@ -65,7 +85,9 @@ def column_of(cells: Objects) -> tuple[pa.ChunkedArray, Mask | None]:
         flags = _filled(cells, blank, False).astype(bool)
         return pa.chunked_array([pa.array(flags, mask=blank)]), None
     if kinds <= _DAYS:
-        moments = _filled(cells, blank, None).astype("datetime64[us]")
+        # Twenty times as fast as numpy's own conversion.
+        series = pd.Series(_filled(cells, blank, None), dtype=object).astype("datetime64[us]")
+        moments = series.to_numpy()
         whole = not (moments[~blank].astype(np.int64) % 1_000_000).any()
         unit = "s" if whole else "us"
         return pa.chunked_array([pa.array(moments.astype(f"datetime64[{unit}]"))]), None
@@ -79,7 +101,7 @@ def _filled(cells: Objects, blank: Mask, value: float | bool | None) -> Objects:
     return filled
 
 
-def formula_errors(path: Path, sheet: str) -> tuple[Objects, NDArray[np.int64], NDArray[np.int64]]:
+def formula_errors(path: Path, sheet: str) -> FormulaErrors:
     """Cells of a sheet that hold the error value of a formula, which calamine leaves empty.
 
     Parameters
@@ -94,20 +116,41 @@ def formula_errors(path: Path, sheet: str) -> tuple[Objects, NDArray[np.int64], 
         Such as ``#N/A``.
     rows, columns : ndarray of int64, shape (n,)
         Of the sheet, the first being 0.
+
+    Raises
+    ------
+    RefusedError
+        If a cell with a value stands so far out that the sheet could not be held in memory: every
+        cell up to it is.
     """
     found: dict[tuple[int, int], str] = {}
     try:
         with zipfile.ZipFile(path) as packed:
             part = _part_of(packed, sheet)
             for chunk in _chunks(packed, part) if part else ():
-                if not _ERROR_TYPE.search(chunk):
+                far = next((m for pattern in _FAR if (m := pattern.search(chunk))), None)
+                if far is not None:
+                    raise _too_far(path, sheet, far.group(1).decode())
+                if not any(mark in chunk for mark in _ERROR_TYPES):
                     continue
                 for cell, text in _ERROR_CELL.findall(chunk):
                     found[xl_cell_to_rowcol(cell.decode())] = text.decode()
-    except (zipfile.BadZipFile, ParseError, KeyError, OSError, NotImplementedError):
-        found.clear()  # calamine has read the file, so it is the scan that does not know the form
+    except RefusedError:
+        raise
+    except _UNREADABLE:
+        found.clear()
     places = np.array(list(found), dtype=np.int64).reshape(-1, 2)
     return np.array(list(found.values()), dtype=object), places[:, 0], places[:, 1]
+
+
+def _too_far(path: Path, sheet: str, where: str) -> RefusedError:
+    cell = SheetPlace(sheet, 1).at(where if where[0].isalpha() else f"A{where}")
+    return RefusedError(
+        f"Sheet '{sheet}' of {path.name} has a cell far outside of any log, beyond column ZZ or "
+        "the last row. Empty it.",
+        "far_cell",
+        cell=cell,
+    )
 
 
 def _part_of(packed: zipfile.ZipFile, sheet: str) -> str | None:
@@ -115,7 +158,7 @@ def _part_of(packed: zipfile.ZipFile, sheet: str) -> str | None:
     book: Any = fromstring(packed.read("xl/workbook.xml"))
     relation = next(
         (
-            element.get(_RELATION)
+            next((element.get(key) for key in element.attrib if key.endswith("}id")), None)
             for element in book.iter()
             if element.tag.endswith("}sheet") and element.get("name") == sheet
         ),

@@ -18,13 +18,14 @@ import pyarrow.compute as pc
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
 from xlsxwriter.utility import xl_range
 
+from eventlog.cells import unguarded
 from eventlog.dates import Mask
 from eventlog.errors import RefusedError
 from eventlog.known import Ints
 from eventlog.mapping import Mapping, combined, folded
 from eventlog.mapping_sheet import mapping_of
 from eventlog.raw import Raw, counted, is_blank, named
-from eventlog.sheet_cells import Cell, Objects, column_of, formula_errors
+from eventlog.sheet_cells import Cell, FormulaErrors, Objects, column_of, formula_errors
 from eventlog.sheet_place import SheetPlace, unnamed_column
 from eventlog.template import ATTRIBUTES
 from eventlog.workbook_names import EVENTS, NOT_EVENTS, is_template
@@ -42,6 +43,7 @@ class Table:
     rows: list[list[Cell]]
     header: int
     is_log: bool
+    errors: FormulaErrors
 
 
 def read_sheet(path: Path, sheet: str | None, mapping: Mapping) -> Raw:
@@ -72,9 +74,9 @@ def read_sheet(path: Path, sheet: str | None, mapping: Mapping) -> Raw:
     try:
         book = CalamineWorkbook.from_path(str(path))
         names = list(book.sheet_names)
-        own = mapping_of(book, path.name)
+        own = mapping_of(book, path)
         both = combined(mapping, own)
-        table = chosen_table(book, sheet, both, path.name)
+        table = chosen_table(book, sheet, both, path)
         raw = _of_table(path, table, both)
     except PasswordError as error:
         raise RefusedError(
@@ -112,7 +114,7 @@ def _unreadable(path: Path, error: BaseException) -> RefusedError:
     )
 
 
-def chosen_table(book: CalamineWorkbook, sheet: str | None, mapping: Mapping, file: str) -> Table:
+def chosen_table(book: CalamineWorkbook, sheet: str | None, mapping: Mapping, path: Path) -> Table:
     """The sheet to be read; parameters as `read_sheet`.
 
     Raises
@@ -120,7 +122,7 @@ def chosen_table(book: CalamineWorkbook, sheet: str | None, mapping: Mapping, fi
     RefusedError
         If there is none.
     """
-    names = list(book.sheet_names)
+    names, file = list(book.sheet_names), path.name
     if sheet is not None and sheet not in names:
         raise RefusedError(
             f"{file} has no sheet '{sheet}'; it has {names}. Choose one.", "no_events_sheet"
@@ -138,22 +140,23 @@ def chosen_table(book: CalamineWorkbook, sheet: str | None, mapping: Mapping, fi
         raise RefusedError(f"{file} has no sheets. Save it again.", "damaged")
     tables: dict[str, Table] = {}
     for name in candidates:
-        tables[name] = _read(book, name, mapping)
+        tables[name] = _read(book, path, name, mapping)
         if tables[name].is_log:
             return tables[name]
     called = next((name for name in candidates if folded(name) == folded(EVENTS)), candidates[0])
     return tables[called]
 
 
-def _read(book: CalamineWorkbook, name: str, mapping: Mapping) -> Table:
+def _read(book: CalamineWorkbook, path: Path, name: str, mapping: Mapping) -> Table:
+    errors = formula_errors(path, name)  # first: it refuses what would not fit into memory
     sheet = book.get_sheet_by_name(name)
     rows = sheet.to_python(skip_empty_area=False)
     filled = [place for place in range(min(len(rows), _TITLE_ROWS)) if any(map(_says, rows[place]))]
     header = next((place for place in filled if _is_log(rows[place], mapping)), None)
     if header is not None:
-        return Table(sheet, rows, header, is_log=True)
+        return Table(sheet, rows, header, True, errors)
     first = next((place for place, row in enumerate(rows) if any(map(_says, row))), len(rows))
-    return Table(sheet, rows, first, is_log=False)
+    return Table(sheet, rows, first, False, errors)
 
 
 def _says(cell: Cell) -> bool:
@@ -179,10 +182,10 @@ def _of_table(path: Path, table: Table, mapping: Mapping) -> Raw:
             "no_rows",
             cell=SheetPlace(name, 1).at("A1"),
         )
-    header = [str(cell).strip() for cell in table.rows[table.header]]
+    header = [unguarded(str(cell).strip()) for cell in table.rows[table.header]]
     matrix = _matrix(table)
-    marks = _mark_errors(path, name, matrix, table.header + 1)
-    built = [column_of(matrix[:, place]) for place in range(len(header))]
+    marks = _mark_errors(table, matrix)
+    built = [column_of(column) for column in np.ascontiguousarray(matrix.T)]
     cells = [column for column, _ in built]
     stated = _stated(cells, len(matrix))
     if not stated.any():
@@ -235,10 +238,10 @@ def _of_table(path: Path, table: Table, mapping: Mapping) -> Raw:
     )
 
 
-def fill_in_errors(path: Path, table: Table) -> Objects:
+def fill_in_errors(table: Table) -> Objects:
     """Cells below the header with the error values of formulas, shape (n_rows, n_columns)."""
     matrix = _matrix(table)
-    _mark_errors(path, table.sheet.name, matrix, table.header + 1)
+    _mark_errors(table, matrix)
     return matrix
 
 
@@ -252,10 +255,10 @@ def _at(lines: Ints, rows: Ints) -> Ints:
     return lines[rows]
 
 
-def _mark_errors(path: Path, sheet: str, matrix: Objects, first: int) -> dict[int, Mask]:
+def _mark_errors(table: Table, matrix: Objects) -> dict[int, Mask]:
     """Write the error values of formulas into the cells; which they are, by column."""
-    texts, rows, columns = formula_errors(path, sheet)
-    rows = rows - first
+    texts, rows, columns = table.errors
+    rows = rows - table.header - 1
     inside = (rows >= 0) & (rows < matrix.shape[0]) & (columns < matrix.shape[1])
     texts, rows, columns = texts[inside], rows[inside], columns[inside]
     matrix[rows, columns] = texts

@@ -10,6 +10,7 @@ import pandas as pd
 from python_calamine import CalamineError, CalamineWorkbook
 from xlsxwriter.utility import xl_cell_to_rowcol
 
+from eventlog.cells import unguarded
 from eventlog.errors import DataError
 from eventlog.mapping import Mapping, combined, folded
 from eventlog.mapping_sheet import mapping_of
@@ -57,8 +58,8 @@ def write_marked(
     """
     try:
         book = CalamineWorkbook.from_path(str(source))
-        names = combined(mapping, mapping_of(book, source.name))
-        table = chosen_table(book, sheet, names, source.name)
+        names = combined(mapping, mapping_of(book, source))
+        table = chosen_table(book, sheet, names, source)
     except (CalamineError, OSError) as error:
         raise DataError(f"{source.name} cannot be copied: {error}. Save it again.") from error
     if table.header:
@@ -66,10 +67,10 @@ def write_marked(
             f"The header of {source.name} stands in row {table.header + 1}. Move it to row 1 for "
             "a marked copy."
         )
-    matrix = fill_in_errors(source, table)
+    matrix = fill_in_errors(table)
     if not len(matrix):
         raise DataError(f"{source.name} holds no rows to mark. Fill it in.")
-    header = [str(cell).strip() for cell in table.rows[0]]
+    header = [unguarded(str(cell).strip()) for cell in table.rows[0]]
     attributes = [_attribute(name, names) for name in header]
     cells = Cells(
         tuple(safe(name) if name else "" for name in header),
@@ -89,7 +90,7 @@ def _kind(attribute: str | None) -> Kind:
 
 
 def _values(column: Sequence[Any]) -> list[Any]:
-    return [None if v == "" else safe(v) if isinstance(v, str) else v for v in column]
+    return [None if v == "" else safe(unguarded(v)) if isinstance(v, str) else v for v in column]
 
 
 def _remarks(findings: pd.DataFrame, n_rows: int) -> dict[tuple[int, int], tuple[str, str]]:

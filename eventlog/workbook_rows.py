@@ -107,10 +107,8 @@ def _values(column: pa.Array, name: str) -> list[Any]:
     if pa.types.is_timestamp(column.type):
         values = _serials(column)
     elif pa.types.is_decimal(column.type):
-        minor = pc.multiply(column, pa.scalar(MINOR)).cast(pa.decimal128(38, 0))
-        size = np.abs(minor.cast(pa.int64()).fill_null(0).to_numpy())
         values = column.cast(pa.float64()).fill_null(0).to_numpy().astype(object)
-        large = size >= _EXACT_MONEY
+        large = np.abs(values.astype(np.float64)) * MINOR >= _EXACT_MONEY
         values[large] = column.cast(pa.string()).to_numpy(zero_copy_only=False)[large]
     else:
         numbers = column.cast(pa.float64()).fill_null(0).to_numpy()
