@@ -188,8 +188,8 @@ def read_table(
     batches: list[list[pa.Array]] = [[] for _ in chosen]
     done = 0
     for rows in database.connection.execute(query).partitions(_FETCH):
-        for cells, values in zip(batches, zip(*rows, strict=True), strict=True):
-            cells.append(_cells(values))
+        for batch, values in zip(batches, zip(*rows, strict=True), strict=True):
+            batch.append(_cells(values))
         done += len(rows)
         if progress is not None:
             progress(done / max(expected, 1))

@@ -263,8 +263,8 @@ _NOTICED = (
     (
         "SELECT count(*) FROM applied WHERE kind = 'credit' "
         "AND other_type = getvariable('general_journal')",
-        "{count:,} settlements are against general journal transactions without a write-off reason: "
-        "they are taken as credits. Move GeneralJournal to another rule with --enums if they are "
+        "{count:,} settlements are against general journal transactions without a write-off "
+        "reason: they are taken as credits. Move GeneralJournal to another rule with --enums if they are "
         "payments.",
     ),
     (

@@ -1,9 +1,9 @@
 """Where the tables of an export stand in a folder, and their files as columns of cells.
 
-A table is a file ``CustTrans.csv`` (also ``.csv.gz``, ``.parquet``) or a folder ``CustTrans`` of part
-files, in any case of letters. Every file is read by the readers of event logs (`eventlog.delimited`,
-`eventlog.tables`), so encodings, delimiters and quotes are found as there; a line that cannot be
-split stops the import.
+A table is a file ``CustTrans.csv`` (also ``.csv.gz``, ``.parquet``) or a folder ``CustTrans`` of
+part files, in any case of letters. CSV is read by the reader of event logs (`eventlog.delimited`),
+so encodings, delimiters and quotes are found as there; a line that cannot be split stops the
+import.
 """
 
 from __future__ import annotations

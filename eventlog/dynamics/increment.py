@@ -183,7 +183,7 @@ def _refuse_lost_columns(export: Export, run: Run) -> None:
     lost = [
         f"{name}.{column}"
         for name, found in export.found.items()
-        if name in run.lacking
+        if name in run.lacking and found.rows
         for column in found.lacking
         if column not in run.lacking[name]
     ]
@@ -280,8 +280,8 @@ def keep_rows(connection: duckdb.DuckDBPyConnection, out: Path, name: str) -> No
         partial.rename(folder)
     except OSError as error:
         raise DataError(
-            f"The tables cannot be kept in {folder_of(out)}: {error.strerror}. Check the folder, or "
-            "leave them out with --no-keep-tables."
+            f"The tables cannot be kept in {folder_of(out)}: {error.strerror}. Check the folder, "
+            "or leave them out with --no-keep-tables."
         ) from error
 
 
@@ -351,5 +351,7 @@ def changes(earlier: Path, rows: pa.Table) -> pd.DataFrame:
 def lacking_columns(export: Export, earlier: Run | None) -> dict[str, list[str]]:
     """Columns taken as empty by table, of this export and of the runs before it."""
     lacking: dict[str, list[str]] = dict(earlier.lacking) if earlier else {}
-    lacking |= {name: list(found.lacking) for name, found in export.found.items()}
+    for name, found in export.found.items():
+        if found.rows or name not in lacking:
+            lacking[name] = list(found.lacking)
     return lacking

@@ -262,8 +262,8 @@ def _refuse_quarantine(summary: ReadSummary) -> None:
     if summary.rows_quarantined:
         first = summary.quarantine.iloc[0]
         raise DataError(
-            f"{summary.rows_quarantined:,} of {summary.rows_read:,} events cannot be read back, the "
-            f"first because {first['reason']}. Mend the texts in question in the export."
+            f"{summary.rows_quarantined:,} of {summary.rows_read:,} events cannot be read back, "
+            f"the first because {first['reason']}. Mend the texts in question in the export."
         )
 
 

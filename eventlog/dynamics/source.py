@@ -27,7 +27,10 @@ from eventlog.errors import DataError
 from eventlog.mapping import folded
 
 #: What identifies a row where that is not company and RecId.
-KEYS = {"CustTableSnapshots": ("DataAreaId", "AccountNum", "SnapshotDate")}
+KEYS = {
+    "CustTableSnapshots": ("DataAreaId", "AccountNum", "SnapshotDate"),
+    "CustWriteOffFinancialReasonsSetup": ("Company", "RecId"),
+}
 Progress = Callable[[str, float], None]
 
 

@@ -209,9 +209,9 @@ def refuse_difference(totals: Totals) -> None:
     if not len(apart):
         return
     shown = "; ".join(
-        f"{row.company} {row.invoice or 'customers alone'}: {MEASURES[str(row.measure)]} "
-        f"{row.before:,.2f} in the tables, {row.after:,.2f} {row.currency} in the log"
-        for row in apart.head(_SHOWN).itertuples()
+        f"{row['company']} {row['invoice'] or 'customers alone'}: {MEASURES[row['measure']]} "
+        f"{row['before']:,.2f} in the tables, {row['after']:,.2f} {row['currency']} in the log"
+        for row in apart.head(_SHOWN).to_dict("records")
     )
     n_invoices = apart[["company", "invoice"]].drop_duplicates().shape[0]
     raise DataError(

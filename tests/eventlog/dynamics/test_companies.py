@@ -1,0 +1,143 @@
+"""Legal entities are kept apart in every join: alone or beside a twin, the events are the same."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from eventlog.dynamics.engine import connected
+from eventlog.dynamics.enums import read_enums
+from eventlog.dynamics.extract import choose_companies, extract_events
+from eventlog.dynamics.source import load_export
+from eventlog.errors import SettingsError
+from tests.eventlog.dynamics.books import Rows, write
+from tests.eventlog.dynamics.test_rules import BOOKS
+
+AT = datetime.fromisoformat("2026-01-01")
+AMOUNTS = ("Amount", "CreditMax", "SettleAmount")
+SHARED = ("DirPartyTable", "HcmWorker", "LogisticsPostalAddress")
+
+
+def of_demf(rows: Rows) -> Rows:
+    """The rows of one company, without the tables that all companies share."""
+    return {
+        table: [row for row in some if row.get("DataAreaId", row.get("Company")).upper() == "DEMF"]
+        for table, some in rows.items()
+        if table not in SHARED
+    }
+
+
+#: Columns by what they number; ``table.column`` where the name alone does not say.
+NUMBERS = {
+    "transaction": (
+        "CustTrans.RecId TransRecId OffsetRecid CustTransId CustDisputeHistory.CustTrans "
+        "CustCollectionsLinkActivitiesCustTrans.RefRecId"
+    ),
+    "invoice": "InvoiceId Invoice MarkedInvoice",
+    "voucher": "LedgerVoucher Voucher",
+    "account": "AccountNum CustAccount InvoiceAccount",
+    "customer": "CustTable.RecId smmActivityParentLinkTable.RefRecId",
+    "reason": "ReasonTableRef.RecId ReasonTableRef ReasonRefRecId",
+    "activity": "smmActivities.RecId PrimaryRecId",
+    "activity number": "ActivityNumber",
+    "letter": "CollectionLetterNum",
+    "journal": "JournalNum",
+    "request": "JournalId",
+    "order": "SalesId",
+}
+NUMBERED = {column: kind for kind, columns in NUMBERS.items() for column in columns.split()}
+
+
+def kind_of(table: str, column: str) -> str | None:
+    return NUMBERED.get(f"{table}.{column}", NUMBERED.get(column))
+
+
+def twin(rows: Rows) -> Rows:
+    """The rows of DEMF as a second company, on other days, with other amounts.
+
+    It uses the same record ids and numbers, each for something else: a join that takes rows of the
+    other company finds some, and they are wrong.
+    """
+    own = of_demf(rows)
+    used: dict[str, set] = {}
+    for table, some in own.items():
+        for row in some:
+            for name, value in row.items():
+                if (kind := kind_of(table, name)) and value:
+                    used.setdefault(kind, set()).add(value)
+    next_one = {
+        kind: dict(zip(sorted(found), sorted(found)[1:] + sorted(found)[:1], strict=True))
+        for kind, found in used.items()
+    }
+
+    def other(table: str, name: str, value: object) -> object:
+        if kind := kind_of(table, name):
+            return next_one[kind].get(value, value)
+        if name in ("DataAreaId", "Company"):
+            return "TWIN"
+        if name.startswith(AMOUNTS) and float(value or 0):
+            return f"{3 * float(value):.2f}"
+        if name in ("CreatedBy", "SegmentId", "SalesOriginId"):
+            return f"other {value}"
+        if isinstance(value, str) and re.match(r"20\d\d-\d\d-\d\d", value):
+            return f"{date.fromisoformat(value[:10]) + timedelta(days=40)}{value[10:]}"
+        return value
+
+    return {
+        table: [{name: other(table, name, value) for name, value in row.items()} for row in some]
+        for table, some in own.items()
+    }
+
+
+def extracted(folder: Path, *companies: str) -> pa.Table:
+    with connected() as connection:
+        load_export(connection, folder, read_enums(None))
+        if companies:
+            choose_companies(connection, companies)
+        return extract_events(connection, read_enums(None), AT).rows
+
+
+def listed(rows: pa.Table, company: str) -> list[dict]:
+    return sorted((row for row in rows.to_pylist() if row["CompanyCode"] == company), key=str)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("both")
+    return write(folder / "both", BOOKS, twin(BOOKS))
+
+
+@pytest.fixture(scope="module")
+def together(both) -> pa.Table:
+    return extracted(both)
+
+
+@pytest.mark.parametrize("company", ["DEMF", "TWIN"])
+def test_a_company_beside_its_twin_gives_what_it_gives_alone(together, company, tmp_path):
+    own = twin(BOOKS) if company == "TWIN" else of_demf(BOOKS)
+    shared = {table: BOOKS[table] for table in SHARED}
+    alone = extracted(write(tmp_path / "alone", own, shared))
+    assert len(alone) > 70
+    assert listed(together, company) == listed(alone, company)
+
+
+def test_chosen_companies_are_all_that_is_left(both, together):
+    chosen = extracted(both, "twin")
+    assert set(chosen["CompanyCode"].to_pylist()) == {"TWIN"}
+    assert listed(chosen, "TWIN") == listed(together, "TWIN")
+
+
+def test_a_company_that_is_not_there_is_refused_with_those_that_are(both):
+    with pytest.raises(
+        SettingsError, match=r"--company FRRT is not in the export; it has DEMF, TW"
+    ):
+        extracted(both, "FRRT")
+
+
+def test_rows_are_of_the_types_in_which_logs_are_written(together):
+    assert together.schema.field("EventTime").type == pa.timestamp("us", tz="UTC")
+    assert together.schema.field("PaymentAmount").type == pa.decimal128(19, 4)
