@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 from eventlog.dynamics.synthetic_books import by_user
 from eventlog.dynamics.synthetic_ledger import Ledger
 from eventlog.dynamics.synthetic_rows import (
-    HOUR,
     Coded,
     Columns,
     counted,
@@ -29,6 +28,8 @@ CUSTOMER, VENDOR, BANK = 1, 2, 6
 #: What stands for the number where a line marks several invoices.
 SEVERAL = "*"
 REASONS = ("BADDEBT", "INSOLVENT")
+#: Days that a write-off journal waits before it is posted.
+_DAYS_TO_APPROVE = 5
 _NAMES = ("CustPay", "WriteOff", "VendInv")
 _PREFIXES = ("CPJ-", "WOJ-", "VIJ-")
 
@@ -197,7 +198,7 @@ def _lines(ledger: Ledger) -> dict[str, Ints]:
     entity = books.entity(trans["customer"][given_up])
     group, first = grouped(entity, made // DAY)
     losses: Columns = {
-        "created": made - HOUR,
+        "created": made - _DAYS_TO_APPROVE * DAY,
         "name": 1,
         "trans": given_up,
         "entity": entity,

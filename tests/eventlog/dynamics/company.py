@@ -12,7 +12,7 @@ from eventlog.dynamics.synthetic_ledger import Ledger
 from eventlog.log import DAY
 from eventlog.simulate import Company, simulate
 
-COMPANY, SEED = Company(n_invoices=400), 11
+COMPANY, SEED = Company(n_invoices=400, n_customers=40, share_written_off=0.05), 11
 
 
 @cache
