@@ -27,6 +27,7 @@ from ui import (
     card_commands,
     cash_commands,
     data_commands,
+    kpi_commands,
     monitoring_commands,
     provision_commands,
     registry_commands,
@@ -53,6 +54,7 @@ for group in (
     worklist_commands,
     cash_commands,
     provision_commands,
+    kpi_commands,
     monitoring_commands,
 ):
     app.add_typer(group.commands)
