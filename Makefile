@@ -38,8 +38,9 @@ bench: setup  ## every comparison; EVENTS="100000 1000000 10000000"
 ui: setup  ## open the pages
 	$(BIN)/duecast ui
 
-docs: setup  ## generate docs/features.md from the catalogue
+docs: setup  ## generate docs/features.md and docs/kpis.md from the catalogues
 	$(BIN)/duecast features --markdown > docs/features.md
+	$(BIN)/duecast kpis --markdown > docs/kpis.md
 
 clean:  ## remove what can be made again
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo

@@ -1,4 +1,4 @@
-"""Worklists as files: CSV, Parquet and Excel workbooks.
+"""Tables as files, worklists above all: CSV, Parquet and Excel workbooks.
 
 CSV and Parquet keep the catalogue's names; a workbook has headings for people and a second sheet
 that explains them. A file appears whole or not at all, and texts that a spreadsheet would run as a
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -40,6 +40,7 @@ _TYPES = {
     "flag": pa.bool_(),
 }
 _SHARE = "0.0%"
+_Meanings = Sequence[tuple[str, ...]] | None
 _FORMATS = {
     "int": "#,##0",
     "number": "#,##0.0",
@@ -51,8 +52,14 @@ _FORMATS = {
 _WIDTHS = {"text": 20, "time": 17, "flag": 10}
 
 
-def export(frame: pd.DataFrame, path: Path) -> Path:
-    """Write scored rows to a file, replacing it only once the new one is complete.
+def export(
+    frame: pd.DataFrame,
+    path: Path,
+    *,
+    sheet: str = "Worklist",
+    meanings: Sequence[tuple[str, ...]] | None = None,
+) -> Path:
+    """Write scored rows, or another table, to a file, replacing it only once that is complete.
 
     Parameters
     ----------
@@ -61,6 +68,10 @@ def export(frame: pd.DataFrame, path: Path) -> Path:
         columns are written as they are.
     path : Path
         Its extension chooses the format: ``.csv``, ``.parquet`` or ``.xlsx``.
+    sheet : str
+        Name of a workbook's first sheet.
+    meanings : sequence of tuples of str, optional
+        Rows of a workbook's second sheet, the first its headings; default: the catalogue's.
 
     Returns
     -------
@@ -80,7 +91,7 @@ def export(frame: pd.DataFrame, path: Path) -> Path:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
-            write(frame, file)
+            write(frame, file, sheet, meanings)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -90,11 +101,11 @@ def export(frame: pd.DataFrame, path: Path) -> Path:
 def as_bytes(frame: pd.DataFrame, extension: str) -> bytes:
     """The file that `export` would write, in memory; same parameters and errors."""
     buffer = io.BytesIO()
-    _writer(extension)(frame, buffer)
+    _writer(extension)(frame, buffer, "Worklist", None)
     return buffer.getvalue()
 
 
-def _writer(extension: str) -> Callable[[pd.DataFrame, BinaryIO], None]:
+def _writer(extension: str) -> Callable[[pd.DataFrame, BinaryIO, str, _Meanings], None]:
     writers = {".csv": _write_csv, ".parquet": _write_parquet, ".xlsx": _write_xlsx}
     write = writers.get(extension.lower())
     if write is None:
@@ -104,16 +115,16 @@ def _writer(extension: str) -> Callable[[pd.DataFrame, BinaryIO], None]:
     return write
 
 
-def _write_csv(frame: pd.DataFrame, file: BinaryIO) -> None:
+def _write_csv(frame: pd.DataFrame, file: BinaryIO, sheet: str, meanings: _Meanings) -> None:
     table = defused(_table(frame))
     pa.csv.write_csv(table, file)
 
 
-def _write_parquet(frame: pd.DataFrame, file: BinaryIO) -> None:
+def _write_parquet(frame: pd.DataFrame, file: BinaryIO, sheet: str, meanings: _Meanings) -> None:
     pq.write_table(_table(frame), file)
 
 
-def _write_xlsx(frame: pd.DataFrame, file: BinaryIO) -> None:
+def _write_xlsx(frame: pd.DataFrame, file: BinaryIO, sheet_name: str, meanings: _Meanings) -> None:
     """One sheet of rows, one of explanations; rows go out as they are made (constant memory)."""
     table = defused(_table(frame))
     if table.num_rows >= _EXCEL_ROWS:
@@ -124,13 +135,14 @@ def _write_xlsx(frame: pd.DataFrame, file: BinaryIO) -> None:
     book = xlsxwriter.Workbook(file, {"constant_memory": True})
     bold = book.add_format({"bold": True, "bottom": 1})
     formats = {kind: book.add_format({"num_format": text}) for kind, text in _FORMATS.items()}
-    sheet = book.add_worksheet("Worklist")
+    sheet = book.add_worksheet(sheet_name)
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, table.num_rows, max(table.num_columns - 1, 0))
     writes = []
     for place, name in enumerate(table.column_names):
         column = COLUMN_NAMED.get(name)
-        kind = column.kind if column else "text"
+        is_time = pa.types.is_timestamp(table.schema.field(name).type)
+        kind = column.kind if column else ("time" if is_time else "text")
         if column and column.unit == "share":
             kind = "probability"
         heading = _heading(name)
@@ -142,7 +154,10 @@ def _write_xlsx(frame: pd.DataFrame, file: BinaryIO) -> None:
         for place, value in enumerate(row):
             if value is not None:
                 writes[place](line, place, value)
-    _explain(book.add_worksheet("Columns"), table.column_names, bold)
+    if meanings is None:
+        _explain(book.add_worksheet("Columns"), table.column_names, bold)
+    else:
+        _write_texts(book.add_worksheet("Meanings"), meanings, bold)
     book.close()
 
 
@@ -181,6 +196,15 @@ def _explain(sheet: Any, names: list[str], bold: Any) -> None:
         sheet.write_string(line, 2, column.meaning)
 
 
+def _write_texts(sheet: Any, rows: Sequence[tuple[str, ...]], bold: Any) -> None:
+    sheet.freeze_panes(1, 0)
+    for line, row in enumerate(rows):
+        for place, text in enumerate(row):
+            sheet.write_string(line, place, text, *([] if line else [bold]))
+            if not line:
+                sheet.set_column(place, place, 24 if place < 2 else 70)
+
+
 def _table(frame: pd.DataFrame) -> pa.Table:
     """The frame with the catalogue's types; columns of no catalogue keep theirs."""
     columns = {str(name): _typed(frame[name], str(name)) for name in frame.columns}
@@ -191,8 +215,15 @@ def _typed(values: pd.Series[Any], name: str) -> pa.Array:
     column = COLUMN_NAMED.get(name)
     if column is None:
         kind = pa.Array.from_pandas(values).type
-        plain = pa.types.is_floating(kind) or pa.types.is_integer(kind)
-        return pa.Array.from_pandas(values if plain else values.astype("string"))
+        if pa.types.is_timestamp(kind):
+            return (
+                pa.Array.from_pandas(utc(values), type=pa.timestamp("us"))
+                .cast(pa.timestamp("s"), safe=False)
+                .cast(_TYPES["time"], safe=False)
+            )
+        if pa.types.is_floating(kind) or pa.types.is_integer(kind):
+            return pa.Array.from_pandas(values)
+        return pa.Array.from_pandas(values.astype("string"), type=pa.string())
     if column.kind in ("date", "time"):
         moments = pa.Array.from_pandas(utc(values), type=pa.timestamp("us"))
         return moments.cast(pa.timestamp("s"), safe=False).cast(_TYPES[column.kind], safe=False)

@@ -29,6 +29,7 @@ from ui import (
     conformance_commands,
     data_commands,
     dynamics_commands,
+    kpi_commands,
     monitoring_commands,
     process_commands,
     provision_commands,
@@ -61,6 +62,7 @@ for group in (
     conformance_commands,
     provision_commands,
     process_commands,
+    kpi_commands,
     monitoring_commands,
 ):
     app.add_typer(group.commands)

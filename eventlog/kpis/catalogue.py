@@ -67,16 +67,3 @@ def explained(kpi: Kpi) -> list[tuple[str, str]]:
         ("needs", " or ".join(kpi.needs) + (f"the column {kpi.column}" if kpi.column else "")),
     ]
     return [(heading, text) for heading, text in said if text]
-
-
-def as_markdown() -> str:
-    """The catalogue as the second part of the page docs/kpis.md."""
-    lines = [f"{len(KPIS)} KPIs.", ""]
-    for chapter, title in CHAPTERS.items():
-        lines += [f"### {title}", ""]
-        for kpi in KPIS:
-            if kpi.family == chapter:
-                lines += [f"#### `{kpi.name}`", ""]
-                lines += [f"- **{heading}**: {text}" for heading, text in explained(kpi)]
-                lines.append("")
-    return "\n".join(lines)

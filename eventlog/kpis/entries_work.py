@@ -581,7 +581,7 @@ TEAM: tuple[Kpi, ...] = (
     Kpi(
         name="cash_after_contact",
         family="productivity",
-        title="Cash within 14 days of a contact, per collector and working day",
+        title="Cash after contact per collector and working day",
         unit="money per collector-day",
         better="up",
         seen="month end",
@@ -600,7 +600,7 @@ TEAM: tuple[Kpi, ...] = (
     Kpi(
         name="cash_after_contact_share",
         family="productivity",
-        title="Cash within 14 days of a contact, of the overdue portfolio",
+        title="Cash after contact over overdue balance",
         unit="share",
         better="up",
         seen="month end",

@@ -9,6 +9,7 @@ import pandas as pd
 
 from eventlog.errors import SettingsError
 from eventlog.known import Ints, known_by
+from eventlog.lazy import lazy
 from eventlog.log import DAY, micros, timestamp
 
 MOST_MONTHS = 120
@@ -49,12 +50,12 @@ class Months:
         place = np.searchsorted(self.starts, moment, side="right") - 1
         return np.where((place >= 0) & known_by(moment, self.ends[place]), place, -1)
 
-    @property
+    @lazy
     def days(self) -> Ints:
         """Days of each month up to its end, a begun day counting as one."""
         return -((self.starts - 1 - self.ends) // DAY)
 
-    @property
+    @lazy
     def labels(self) -> list[str]:
         """Name of each month, such as 2024-05."""
         return [f"{timestamp(int(start)):%Y-%m}" for start in self.starts]
@@ -65,6 +66,18 @@ class Months:
         first = (self.starts // DAY).astype("datetime64[D]")
         last = (self.ends // DAY + 1).astype("datetime64[D]")
         return np.busday_count(first, last).astype(np.int64)
+
+
+def refuse_months(months: int) -> None:
+    """Refuse a number of months that cannot be shown.
+
+    Raises
+    ------
+    SettingsError
+        If it is not from 1 to `MOST_MONTHS`.
+    """
+    if not 1 <= months <= MOST_MONTHS:
+        raise SettingsError(f"{months} months: choose a number from 1 to {MOST_MONTHS}.")
 
 
 def months_until(cutoff: int, shown: int, history: int = HISTORY) -> Months:
@@ -85,8 +98,7 @@ def months_until(cutoff: int, shown: int, history: int = HISTORY) -> Months:
     SettingsError
         If there are fewer than 1 or more than `MOST_MONTHS` months to show.
     """
-    if not 1 <= shown <= MOST_MONTHS:
-        raise SettingsError(f"{shown} months: choose a number from 1 to {MOST_MONTHS}.")
+    refuse_months(shown)
     day = timestamp(cutoff)
     this = pd.Timestamp(year=day.year, month=day.month, day=1)
     running = micros(this) < cutoff

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,6 +84,7 @@ _ALSO = {
 BLOCK_SIZE = 500_000
 
 _Totals = dict[str, dict[str, Total]]
+_Piece = dict[str, NDArray[Any]]
 Progress = Callable[[str, float], None]
 
 
@@ -159,10 +161,15 @@ def kpi_table(
     dimensions = tuple(dimension_of(log, name) for name in dict.fromkeys(by))
     plan = _Plan(wanted, months_until(cutoff, months), dimensions, policy, rates)
     totals, happened = _totals_of(log, plan, threads, progress)
-    tables = [
-        _rows_of(kpi, plan, totals, happened, log, per_currency, rates.reporting) for kpi in wanted
+    pieces = [
+        piece
+        for kpi in wanted
+        for piece in _pieces_of(kpi, plan, totals, happened, log, per_currency, rates.reporting)
     ]
-    return pd.concat(tables, ignore_index=True)
+    columns = {name: np.concatenate([piece[name] for piece in pieces]) for name in COLUMNS}
+    frame = pd.DataFrame(columns, columns=list(COLUMNS))
+    texts = [name for name in COLUMNS if frame[name].dtype == object]
+    return frame.astype(dict.fromkeys(texts, "str"))
 
 
 def _refuse_cutoff(log: EventLog, cutoff: int) -> None:
@@ -231,7 +238,7 @@ def _count(part: EventLog, plan: _Plan) -> _Totals:
     return totals
 
 
-def _rows_of(
+def _pieces_of(
     kpi: Kpi,
     plan: _Plan,
     totals: _Totals,
@@ -239,10 +246,10 @@ def _rows_of(
     log: EventLog,
     per_currency: bool,
     reporting: str,
-) -> pd.DataFrame:
+) -> Iterator[_Piece]:
+    """Rows of the table, dimension by dimension."""
     lacks = _what_lacks(kpi, happened, log)
     everything = Dimension(ALL, (ALL,))
-    tables = []
     for dimension in (everything, *plan.dimensions):
         found = figures(kpi, totals[dimension.name], plan.months)
         why = lacks
@@ -251,12 +258,12 @@ def _rows_of(
                 why = "amounts in several currencies: give a rate table"
             elif kpi.of_customers:
                 why = "a customer's invoices may be in several currencies: give a rate table"
-        tables.append(_long(kpi, found, dimension, plan.months, why))
-    table = pd.concat(tables, ignore_index=True)
-    money = "money" in kpi.unit
-    table["unit"] = kpi.unit
-    table["currency"] = np.where(per_currency, table["group"], reporting) if money else ""
-    return table.loc[:, list(COLUMNS)]
+        piece = _long(kpi, found, dimension, plan.months, why)
+        currency = reporting if "money" in kpi.unit else ""
+        piece["currency"] = _texts(currency, len(piece["n"]))
+        if per_currency and "money" in kpi.unit:
+            piece["currency"] = piece["group"]
+        yield piece
 
 
 def _what_lacks(kpi: Kpi, happened: set[str], log: EventLog) -> str:
@@ -268,9 +275,7 @@ def _what_lacks(kpi: Kpi, happened: set[str], log: EventLog) -> str:
     return ""
 
 
-def _long(
-    kpi: Kpi, found: Figures, dimension: Dimension, months: Months, lacks: str
-) -> pd.DataFrame:
+def _long(kpi: Kpi, found: Figures, dimension: Dimension, months: Months, lacks: str) -> _Piece:
     """One row a month, group and part; groups and parts without any fact are left out."""
     is_all = dimension.name == ALL
     groups = np.flatnonzero(found.seen) if not is_all else np.array([0])
@@ -282,30 +287,28 @@ def _long(
     month = np.arange(months.first_shown, len(months))
     cells = np.ix_(month, groups, parts)
     at = [place.ravel() for place in np.meshgrid(month, groups, parts, indexing="ij")]
-    labels = np.array(months.labels, dtype=object)
-    frame = pd.DataFrame(
-        {
-            "kpi": kpi.name,
-            "month": labels[at[0]],
-            "starts": months.starts[at[0]].view("datetime64[us]"),
-            "ends": months.ends[at[0]].view("datetime64[us]"),
-            "dimension": dimension.name,
-            "group": np.array(dimension.labels, dtype=object)[at[1]],
-            "part": np.array(found.parts, dtype=object)[at[2]],
-            "value": found.value[cells].ravel(),
-            "low": found.low[cells].ravel(),
-            "high": found.high[cells].ravel(),
-            "numerator": found.numerator[cells].ravel(),
-            "denominator": found.denominator[cells].ravel(),
-            "n": found.n[cells].ravel(),
-        }
-    )
-    frame["note"] = _notes(kpi, found, cells, at[0], months)
-    if lacks:
-        frame[["value", "low", "high", "numerator", "denominator"]] = np.nan
-        frame["n"] = 0
-        frame["note"] = lacks
-    return frame
+    n_rows = len(at[0])
+    piece: _Piece = {
+        name: np.full(n_rows, np.nan) if lacks else getattr(found, name)[cells].ravel()
+        for name in ("value", "low", "high", "numerator", "denominator")
+    }
+    piece |= {
+        "kpi": _texts(kpi.name, n_rows),
+        "month": np.array(months.labels, dtype=object)[at[0]],
+        "starts": months.starts[at[0]].view("datetime64[us]"),
+        "ends": months.ends[at[0]].view("datetime64[us]"),
+        "dimension": _texts(dimension.name, n_rows),
+        "group": np.array(dimension.labels, dtype=object)[at[1]],
+        "part": np.array(found.parts, dtype=object)[at[2]],
+        "n": np.zeros(n_rows, dtype=np.int64) if lacks else found.n[cells].ravel(),
+        "unit": _texts(kpi.unit, n_rows),
+        "note": _texts(lacks, n_rows) if lacks else _notes(kpi, found, cells, at[0], months),
+    }
+    return piece
+
+
+def _texts(text: str, n: int) -> NDArray[np.object_]:
+    return np.full(n, text, dtype=object)
 
 
 def _last_if_unstated(label: str) -> str:
@@ -334,6 +337,8 @@ def _notes(
         (found.left_out, kpi.left_out_because + ", left out"),
     ):
         count = counted[cells].ravel()
+        if not count.any():
+            continue
         text = np.char.add(count.astype(str), f" {said}").astype(object)
         notes = _joined(notes, np.where(count > 0, text, ""))
     if months.running:

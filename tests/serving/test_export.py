@@ -161,3 +161,25 @@ def test_more_rows_than_a_sheet_holds_are_refused(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="holds 2 rows below its heading; there are 5"):
         export(scored(5), tmp_path / "list.xlsx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_texts_of_other_columns_do_not_run_as_formulas_either():
+    frame = pd.DataFrame({"note": pd.Series(RISKY, dtype="str"), "value": 1.0})
+    back = pd.read_csv(io.BytesIO(as_bytes(frame, ".csv")), keep_default_na=False)
+    assert back["note"].str.startswith("'").all()
+
+
+def test_another_table_has_its_own_sheet_meanings_and_times(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "kpi": pd.Series(["dso"], dtype="str"),
+            "ends": pd.Series(["2024-05-31T23:59:59"], dtype="datetime64[us]"),
+            "value": [41.5],
+        }
+    )
+    path = tmp_path / "kpis.xlsx"
+    export(frame, path, sheet="KPIs", meanings=[("KPI", "Formula"), ("dso", "=a/b")])
+    back, said = sheet(path, "KPIs"), sheet(path, "Meanings")
+    assert back["ends"].item() == pd.Timestamp("2024-05-31T23:59:59")
+    assert (back["kpi"].item(), back["value"].item()) == ("dso", 41.5)
+    assert said["Formula"].item() == "=a/b"  # written as a text, not as a formula
