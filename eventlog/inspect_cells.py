@@ -17,6 +17,7 @@ from eventlog.dates import Mask
 from eventlog.findings import Findings
 from eventlog.log import Column
 from eventlog.mapping import folded
+from eventlog.mistakes import MISTAKE_NAMED
 from eventlog.numbers import CURRENCIES
 from eventlog.quarantine import shown_texts
 from eventlog.raw import Raw
@@ -29,6 +30,8 @@ _INVISIBLE = r"[\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}\x{FEFF}\x{AD}\x00-\x0
 _ISO = r"^\s*[0-9]{4}-?[0-9]{2}-?[0-9]{2}"
 _WITH_CURRENCY = r"[^\s\x{A0}\x{2009}\x{202F}0-9.,'’()+\-\x{2212}eE]"
 _MANY_DIGITS, _HIGHEST_LEVEL = 10**15, 9
+#: Unknown words of a column that are compared with those of its list.
+_COMPARED = 500
 
 
 def look_at_forms(
@@ -148,14 +151,21 @@ def _look_at_levels_of(
         return
     column = parsed[name].column
     words = {folded(word): word for word in known}
-    for place, level in enumerate(column.levels):
-        if folded(level) in words:
-            continue
-        close = get_close_matches(folded(level), list(words), n=1, cutoff=0.7)
-        meant = f"; did you mean '{words[close[0]]}'?" if close else ""
-        remedy = f"Write {words[close[0]]}." if close else ""
-        told = f"{name} '{level}' is not in the list{meant}"
-        findings.add(mistake, keep & (column.values == place), name, told, remedy)
+    told = np.full(len(column.levels) + 1, "", dtype=object)
+    remedy = np.full(len(told), MISTAKE_NAMED[mistake].remedy, dtype=object)
+    unknown = [i for i, level in enumerate(column.levels) if folded(level) not in words]
+    for number, place in enumerate(unknown):
+        level = column.levels[place]
+        close = []
+        if number < _COMPARED:
+            close = get_close_matches(folded(level), list(words), n=1, cutoff=0.7)
+        told[place] = f"{name} '{level}' is not in the list"
+        if close:
+            told[place] += f"; did you mean '{words[close[0]]}'?"
+            remedy[place] = f"Write {words[close[0]]}."
+    codes = column.values.astype(np.int64)
+    rows = np.flatnonzero(keep & (told != "")[codes])
+    findings.add(mistake, rows, name, told[codes[rows]], remedy[codes[rows]])
 
 
 def _quote(

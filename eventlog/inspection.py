@@ -104,6 +104,10 @@ def _look_at_activities(findings: Findings, activities: Activities, keep: Mask) 
         else:
             told = f"ActivityName '{name}' is not in the template ({len(rows):,} rows)"
             findings.add("activity_unknown", rows[:1], "ActivityName", told)
+    if len(unknown) > _COMPARED:
+        rows = np.flatnonzero(np.isin(codes, unknown) & keep)
+        told = f"{len(unknown):,} different activities are not in the template ({len(rows):,} rows)"
+        findings.add("activity_unknown", rows[:1], "ActivityName", told)
     calculated = np.flatnonzero(activities.calculated)
     told = f"{len(calculated):,} rows say what is calculated from due dates; they are left out"
     findings.add("activity_calculated", calculated[:1], "ActivityName", told)

@@ -1,4 +1,4 @@
-"""Reading Excel workbooks: which sheet holds the events, where its header is, what its cells hold.
+"""Reading Excel workbooks: the sheet with the events as named columns, each cell with its place.
 
 Calamine reads the cells. What it does not say is added: cells with the error value of a formula,
 merged cells and blank rows, each with its place, so that a mistake can be named by its cell.
@@ -6,8 +6,8 @@ merged cells and blank rows, each with its place, so that a mistake can be named
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -15,7 +15,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
+from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 from xlsxwriter.utility import xl_range
 
 from eventlog.cells import unguarded
@@ -25,25 +25,12 @@ from eventlog.known import Ints
 from eventlog.mapping import Mapping, combined, folded
 from eventlog.mapping_sheet import mapping_of
 from eventlog.raw import Raw, counted, is_blank, named
-from eventlog.sheet_cells import Cell, FormulaErrors, Objects, column_of, formula_errors
+from eventlog.sheet_cells import column_of
+from eventlog.sheet_choice import Table, cells_below, chosen_table
 from eventlog.sheet_place import SheetPlace, unnamed_column
 from eventlog.template import ATTRIBUTES
-from eventlog.workbook_names import EVENTS, NOT_EVENTS, is_template
 
-#: Rows among which the header is looked for: a title may stand above it.
-_TITLE_ROWS = 20
 _NEED = {folded(attribute.name): attribute for attribute in ATTRIBUTES}
-
-
-@dataclass(frozen=True)
-class Table:
-    """Cells of a sheet as calamine gives them, and the row that names the columns."""
-
-    sheet: CalamineSheet
-    rows: list[list[Cell]]
-    header: int
-    is_log: bool
-    errors: FormulaErrors
 
 
 def read_sheet(path: Path, sheet: str | None, mapping: Mapping) -> Raw:
@@ -114,65 +101,6 @@ def _unreadable(path: Path, error: BaseException) -> RefusedError:
     )
 
 
-def chosen_table(book: CalamineWorkbook, sheet: str | None, mapping: Mapping, path: Path) -> Table:
-    """The sheet to be read; parameters as `read_sheet`.
-
-    Raises
-    ------
-    RefusedError
-        If there is none.
-    """
-    names, file = list(book.sheet_names), path.name
-    if sheet is not None and sheet not in names:
-        raise RefusedError(
-            f"{file} has no sheet '{sheet}'; it has {names}. Choose one.", "no_events_sheet"
-        )
-    candidates = [sheet] if sheet is not None else names
-    if sheet is None and is_template(names):
-        candidates = [name for name in names if folded(name) not in NOT_EVENTS]
-        if not candidates:
-            raise RefusedError(
-                f"{file} has no sheet '{EVENTS}'; it has {names}. Name the sheet with the events "
-                f"'{EVENTS}', or choose one with --sheet.",
-                "no_events_sheet",
-            )
-    if not candidates:
-        raise RefusedError(f"{file} has no sheets. Save it again.", "damaged")
-    tables: dict[str, Table] = {}
-    for name in candidates:
-        tables[name] = _read(book, path, name, mapping)
-        if tables[name].is_log:
-            return tables[name]
-    called = next((name for name in candidates if folded(name) == folded(EVENTS)), candidates[0])
-    return tables[called]
-
-
-def _read(book: CalamineWorkbook, path: Path, name: str, mapping: Mapping) -> Table:
-    errors = formula_errors(path, name)  # first: it refuses what would not fit into memory
-    sheet = book.get_sheet_by_name(name)
-    rows = sheet.to_python(skip_empty_area=False)
-    filled = [place for place in range(min(len(rows), _TITLE_ROWS)) if any(map(_says, rows[place]))]
-    header = next((place for place in filled if _is_log(rows[place], mapping)), None)
-    if header is not None:
-        return Table(sheet, rows, header, True, errors)
-    first = next((place for place, row in enumerate(rows) if any(map(_says, row))), len(rows))
-    return Table(sheet, rows, first, False, errors)
-
-
-def _says(cell: Cell) -> bool:
-    return cell != "" and not (isinstance(cell, str) and not cell.strip())
-
-
-def _is_log(row: Sequence[Cell], mapping: Mapping) -> bool:
-    """Whether a row names all required columns."""
-    have = {folded(str(name)) for name in row}
-    return all(
-        {name, folded(mapping.columns.get(attribute.name, name))} & have
-        for name, attribute in _NEED.items()
-        if attribute.need == "required"
-    )
-
-
 def _of_table(path: Path, table: Table, mapping: Mapping) -> Raw:
     name = table.sheet.name
     if table.header >= len(table.rows):
@@ -183,8 +111,7 @@ def _of_table(path: Path, table: Table, mapping: Mapping) -> Raw:
             cell=SheetPlace(name, 1).at("A1"),
         )
     header = [unguarded(str(cell).strip()) for cell in table.rows[table.header]]
-    matrix = _matrix(table)
-    marks = _mark_errors(table, matrix)
+    matrix, marks = cells_below(table)
     built = [column_of(column) for column in np.ascontiguousarray(matrix.T)]
     cells = [column for column, _ in built]
     stated = _stated(cells, len(matrix))
@@ -238,35 +165,8 @@ def _of_table(path: Path, table: Table, mapping: Mapping) -> Raw:
     )
 
 
-def fill_in_errors(table: Table) -> Objects:
-    """Cells below the header with the error values of formulas, shape (n_rows, n_columns)."""
-    matrix = _matrix(table)
-    _mark_errors(table, matrix)
-    return matrix
-
-
-def _matrix(table: Table) -> Objects:
-    width = len(table.rows[table.header]) if table.header < len(table.rows) else 0
-    matrix: Objects = np.array(table.rows[table.header + 1 :], dtype=object)
-    return matrix.reshape(-1, width) if width else np.empty((0, 0), dtype=object)
-
-
 def _at(lines: Ints, rows: Ints) -> Ints:
     return lines[rows]
-
-
-def _mark_errors(table: Table, matrix: Objects) -> dict[int, Mask]:
-    """Write the error values of formulas into the cells; which they are, by column."""
-    texts, rows, columns = table.errors
-    rows = rows - table.header - 1
-    inside = (rows >= 0) & (rows < matrix.shape[0]) & (columns < matrix.shape[1])
-    texts, rows, columns = texts[inside], rows[inside], columns[inside]
-    matrix[rows, columns] = texts
-    marks = {}
-    for place in np.unique(columns).tolist():
-        marks[place] = np.zeros(len(matrix), dtype=bool)
-        marks[place][rows[columns == place]] = True
-    return marks
 
 
 def _stated(cells: list[pa.ChunkedArray], n_rows: int) -> Mask:

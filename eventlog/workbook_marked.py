@@ -14,7 +14,7 @@ from eventlog.cells import unguarded
 from eventlog.errors import DataError
 from eventlog.mapping import Mapping, combined, folded
 from eventlog.mapping_sheet import mapping_of
-from eventlog.sheets import chosen_table, fill_in_errors
+from eventlog.sheet_choice import cells_below, chosen_table
 from eventlog.template import ATTRIBUTE_NAMED, Kind
 from eventlog.workbook import write_workbook
 from eventlog.workbook_rows import MOST_ROWS, Cells
@@ -67,7 +67,7 @@ def write_marked(
             f"The header of {source.name} stands in row {table.header + 1}. Move it to row 1 for "
             "a marked copy."
         )
-    matrix = fill_in_errors(table)
+    matrix, _ = cells_below(table)
     if not len(matrix):
         raise DataError(f"{source.name} holds no rows to mark. Fill it in.")
     header = [unguarded(str(cell).strip()) for cell in table.rows[0]]

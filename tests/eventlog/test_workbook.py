@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
+from eventlog import workbook, workbook_rows
 from eventlog.errors import DataError, DuecastError, RefusedError
 from eventlog.ledger import keep_ledger
 from eventlog.log import MINOR, EventLog, micros
@@ -112,7 +113,11 @@ def test_the_example_reads_without_a_finding_and_makes_sense(template: Path) -> 
     assert ends["CIV-000101"]["n_kept"] == 1
 
 
-def test_a_filled_template_reads_as_its_parquet(tmp_path: Path) -> None:
+@pytest.mark.parametrize("many", [10, 100_000])
+def test_a_filled_template_reads_as_its_parquet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(workbook, "_MANY", many)  # row by row, and at once
     simulate(Company(n_invoices=300), seed=5).to_parquet(tmp_path / "log.parquet")
     log, summary = read_log(tmp_path / "log.parquet")
     assert summary.additional_columns
@@ -166,6 +171,19 @@ def test_values_that_excel_holds_less_exactly_come_back_exactly(tmp_path: Path) 
     )
     write_template(tmp_path / "log.xlsx", log)
     assert_same(read_log(tmp_path / "log.xlsx")[0], log)
+
+
+def test_a_log_that_no_sheet_holds_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = make_log(happened("A", "post", "2024-01-01") | {"Note": "x" * 32_768})
+    with pytest.raises(DataError, match="'Note' holds texts of more than 32,767 letters"):
+        write_template(tmp_path / "log.xlsx", long)
+    monkeypatch.setattr(workbook_rows, "MOST_ROWS", 1)
+    two = make_log(happened("A", "post", "2024-01-01"), happened("A", "pay", "2024-02-01"))
+    with pytest.raises(DataError, match="has 2 events, and a sheet holds 1"):
+        write_template(tmp_path / "log.xlsx", two)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_filled_mapping_sheet_is_applied(tmp_path: Path) -> None:
