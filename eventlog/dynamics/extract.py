@@ -264,8 +264,8 @@ _NOTICED = (
         "SELECT count(*) FROM applied WHERE kind = 'credit' "
         "AND other_type = getvariable('general_journal')",
         "{count:,} settlements are against general journal transactions without a write-off "
-        "reason: they are taken as credits. Move GeneralJournal to another rule with --enums if they are "
-        "payments.",
+        "reason: they are taken as credits. Move GeneralJournal to another rule with --enums if "
+        "they are payments.",
     ),
     (
         "SELECT count(*) FROM invoice AS i LEFT JOIN (SELECT company, invoice_id, sum(amount) AS "
