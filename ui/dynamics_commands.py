@@ -40,6 +40,12 @@ def import_d365(
         bool,
         typer.Option("--print-enums", help="Print the enum numbers and rules in use, and stop."),
     ] = False,
+    print_tables: Annotated[
+        bool,
+        typer.Option(
+            "--print-tables", help="Print the tables and columns to export, as Markdown, and stop."
+        ),
+    ] = False,
     company: Annotated[
         list[str] | None,
         typer.Option("--company", help="Legal entity to take, such as DEMF; default: all."),
@@ -93,8 +99,12 @@ def import_d365(
     """
     from eventlog.dynamics.enums import as_toml, read_enums
     from eventlog.dynamics.job import import_export
+    from eventlog.dynamics.pages import tables_page
     from ui.dynamics_report import print_import
 
+    if print_tables:
+        sys.stdout.write(tables_page())
+        return
     numbers = read_enums(enums)
     if print_enums:
         sys.stdout.write(as_toml(numbers))

@@ -181,8 +181,7 @@ def import_export(
         for table in tables_read():
             connection.execute(f'DELETE FROM "{table.name}" WHERE deleted')
         chosen = _chosen_companies(connection, companies, earlier)
-        moment, why = extraction_time(connection, extracted_at)
-        _refuse_earlier(moment, earlier)
+        moment, why = _extraction(connection, extracted_at, earlier)
         events = extract_events(connection, enums, moment, _within(progress, 0.4, 0.3))
         before = totals_of_tables(connection)
         _tell(progress, "calculated attributes", 0.7)
@@ -250,12 +249,20 @@ def _chosen_companies(
     return chosen
 
 
-def _refuse_earlier(moment: datetime, earlier: Run | None) -> None:
-    if earlier is not None and moment < datetime.fromisoformat(earlier.extracted_at):
-        raise SettingsError(
-            f"--extracted-at {moment:%Y-%m-%dT%H:%M:%SZ} lies before that of the earlier run, "
-            f"{earlier.extracted_at}Z. State when the new export was made."
-        )
+def _extraction(
+    connection: duckdb.DuckDBPyConnection, stated: datetime | None, earlier: Run | None
+) -> tuple[datetime, str]:
+    """When the export was made, and how that is known; never before the earlier run's."""
+    moment, why = extraction_time(connection, stated)
+    before = datetime.fromisoformat(earlier.extracted_at) if earlier else moment
+    if moment >= before:
+        return moment, why
+    if stated is None:
+        return before, "that of the earlier run, since when nothing was made"
+    raise SettingsError(
+        f"--extracted-at {moment:%Y-%m-%dT%H:%M:%SZ} lies before that of the earlier run, "
+        f"{before:%Y-%m-%dT%H:%M:%SZ}. State when the new export was made."
+    )
 
 
 def _refuse_quarantine(summary: ReadSummary) -> None:

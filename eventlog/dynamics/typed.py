@@ -98,6 +98,9 @@ def create_typed(
     list of BadCells
         Empty where every stated cell is understood.
     """
+    if not parts:
+        _create_empty(connection, table)
+        return []
     raw = _raw(table, parts)
     connection.register("raw", raw)
     try:
@@ -118,6 +121,13 @@ def create_typed(
         connection.unregister("raw")
         for name in ("cut", "staged"):
             connection.execute(f"DROP TABLE IF EXISTS {name}")
+
+
+def _create_empty(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """The table of an export that lacks it."""
+    columns = [f'"{c.name}" {SQL_TYPES[_kind(table, c)]}' for c in table.columns]
+    columns += ["version BIGINT", "changed TIMESTAMP", "deleted BOOLEAN"]
+    connection.execute(f'CREATE OR REPLACE TABLE "{table.name}" ({", ".join(columns)})')
 
 
 def _kind(table: Table, column: Column) -> str:

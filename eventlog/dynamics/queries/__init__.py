@@ -31,6 +31,9 @@ QUERIES = (
     "attributes",
 )
 
+#: Columns of the state at the export that share a name with one that is read elsewhere.
+UNREAD = {"CustTrans": frozenset({"CollectionLetterCode", "LastSettleDate", "SettleAmountCur"})}
+
 
 def query(name: str) -> str:
     """Text of a query."""
@@ -52,7 +55,8 @@ def columns_read(table: Table) -> frozenset[str]:
     the queries the only place where columns are chosen.
     """
     words = _words()
-    return frozenset(c.name for c in table.columns if c.need == "required" or c.name in words)
+    named = {c.name for c in table.columns if c.need == "required" or c.name in words}
+    return frozenset(named - UNREAD.get(table.name, frozenset()))
 
 
 @cache

@@ -1,0 +1,72 @@
+"""`duecast import-d365` as it is typed: output, files, refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from eventlog.errors import DuecastError
+from tests.eventlog.dynamics.books import customer, invoice, payment, together, write
+from ui.cli import app
+
+BOOKS = together(
+    customer("C1", 1),
+    invoice("A", 101),
+    payment(201, 101, 60, "2024-02-05", "A"),
+    invoice("B", 102),
+)
+
+
+def typed(*words: object) -> str:
+    done = CliRunner().invoke(app, ["import-d365", *map(str, words)])
+    if isinstance(done.exception, DuecastError):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory) -> Path:
+    return write(tmp_path_factory.mktemp("export"), BOOKS)
+
+
+def test_it_tells_tables_events_money_and_what_cannot_be_known(export, tmp_path):
+    log = tmp_path / "log.parquet"
+    said = typed(export, "--out", log, "--extracted-at", "2024-06-30")
+    for words in ("CustSettlement", "Payment Received", "open balance", "cannot say", "2024-06-30"):
+        assert words in said
+    assert log.is_file()
+    with pytest.raises(DuecastError, match=r"log.parquet exists. Add --overwrite"):
+        typed(export, "--out", log)
+    found = json.loads(typed(export, "--out", log, "--incremental", "--json"))
+    assert found["changes"] == []
+    assert {row["measure"]: row["after"] for row in found["totals"]} == {
+        "invoiced": 200.0,
+        "paid": 60.0,
+        "open": 140.0,
+    }
+
+
+def test_enum_numbers_are_printed_as_the_file_that_is_read(tmp_path):
+    (tmp_path / "enums.toml").write_text("[LedgerTransType]\nPayment = 99\n")
+    said = typed("--print-enums", "--enums", tmp_path / "enums.toml")
+    assert "Payment = 99" in said
+    assert "[rules]" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (["export"], "needs an export and --out"),
+        (["export", "--out", "log.csv"], "'log.csv' is no .parquet file"),
+        (["export", "--out", "log.parquet", "--since", "2024-01-01"], "goes with --incremental"),
+        (["nowhere", "--out", "log.parquet"], "no folder at nowhere"),
+    ],
+)
+def test_what_cannot_be_done_is_said(words, match, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DuecastError, match=match):
+        typed(*words)
