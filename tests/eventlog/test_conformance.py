@@ -293,7 +293,7 @@ def test_a_letter_recorded_late_corrects_the_verdict_from_then_on():
 def test_a_payment_recorded_late_excuses_the_letter_from_then_on():
     pay = happened("A", "pay", "2024-01-18", moved=100.0, recorded="2024-01-28T12:00")
     log = make_log(posted(), pay)
-    assert verdicts(log, "2024-01-28T11:59") == [(1, "MISSING", 11)]
+    assert verdicts(log, "2024-01-28T11:59:59.999999") == [(1, "MISSING", 11)]
     assert verdicts(log, "2024-01-28T12:00") == [(1, "VOID", 1)]
 
 

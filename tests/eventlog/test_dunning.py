@@ -76,7 +76,8 @@ def test_the_random_logs_hold_every_verdict():
 def draw_cutoff(data: st.DataObject, log: EventLog) -> int:
     low, high = int(log.known_at.min()), int(log.known_at.max()) + 60 * DAY
     if data.draw(st.booleans()):
-        return data.draw(st.sampled_from(sorted({int(at) for at in log.known_at})))
+        border = data.draw(st.sampled_from(sorted({int(at) for at in log.known_at})))
+        return border + data.draw(st.sampled_from([-1, 0, 1]))
     return data.draw(st.integers(low, high))
 
 
