@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from eventlog.dynamics.enums import read_enums
-from eventlog.dynamics.increment import folder_of
 from eventlog.dynamics.job import Imported, import_export
+from eventlog.dynamics.kept import folder_of
 from eventlog.errors import DataError, DuecastError, NotReadyError, SettingsError
 from eventlog.policy import Policy
 from tests.eventlog.dynamics.books import (
