@@ -19,17 +19,8 @@ from eventlog.dynamics.answers import with_answers
 from eventlog.dynamics.engine import connected
 from eventlog.dynamics.enums import Enums
 from eventlog.dynamics.extract import choose_companies, extract_events, extraction_time
-from eventlog.dynamics.increment import (
-    Run,
-    changes,
-    drop_others,
-    keep_rows,
-    lacking_columns,
-    merge_kept,
-    read_run,
-    watermark,
-    with_run,
-)
+from eventlog.dynamics.increment import changes, lacking_columns, merge_kept, watermark
+from eventlog.dynamics.kept import Run, drop_others, keep_rows, read_run, with_run
 from eventlog.dynamics.queries import tables_read
 from eventlog.dynamics.source import Export, load_export
 from eventlog.dynamics.totals import (

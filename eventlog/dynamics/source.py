@@ -16,13 +16,14 @@ from pathlib import Path
 
 import duckdb
 
+from eventlog.dynamics.cell import ADDED
 from eventlog.dynamics.database import Database, opened_database, read_table
 from eventlog.dynamics.engine import first_row
 from eventlog.dynamics.enums import ENUM_OF, Enums
 from eventlog.dynamics.folder import Part, find_tables, read_part
 from eventlog.dynamics.queries import columns_read, tables_read
 from eventlog.dynamics.schema import Table
-from eventlog.dynamics.typed import ADDED, create_typed, refuse_bad_cells
+from eventlog.dynamics.typed import create_typed, refuse_bad_cells
 from eventlog.errors import DataError
 from eventlog.mapping import folded
 

@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from eventlog.cells import EMPTY_TEXTS
+from eventlog.dynamics.cell import ADDED, Cell, added_columns, emptied, is_bad, value_of
 from eventlog.dynamics.engine import first_row
 from eventlog.dynamics.folder import Part
 from eventlog.dynamics.schema import Column, Table
@@ -23,13 +23,6 @@ from eventlog.mapping import folded
 
 #: Columns that are read as another type than they are exported in.
 READ_AS = {("smmActivities", "StartDateTime"): "datetime"}
-#: What exports add to every table: deletion mark, version and moment of the last change.
-DELETED, VERSIONS, CHANGES = (
-    "isdelete",
-    ("versionnumber", "sysrowversion", "sysrowversionnumber"),
-    ("modifieddatetime", "sinkmodifiedon", "syncstartdatetime"),
-)
-ADDED = frozenset({DELETED, *VERSIONS, *CHANGES})
 SQL_TYPES = {
     "string": "VARCHAR",
     "integer": "BIGINT",
@@ -45,13 +38,6 @@ EXPECTED = {
     "datetime": "a time like 2024-05-31T17:00:00Z",
     "decimal": "an amount like 1500.75 of at most four decimals",
 }
-_MOMENT = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)? ?(Z|[+-]\d{2}(:?\d{2})?)?"
-_WHOLE, _NUMBER = r"[+-]?\d{1,18}(\.0+)?", r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?"
-#: SQL of a moment that can be one, or that stands for none; anything else is a slip.
-_PLAUSIBLE = (
-    "({0} BETWEEN TIMESTAMP '1950-01-01' AND TIMESTAMP '2200-01-01' "
-    "OR CAST({0} AS DATE) IN (DATE '1900-01-01', DATE '1899-12-31', DATE '0001-01-01'))"
-)
 _SHOWN = 5
 
 
@@ -107,7 +93,7 @@ def create_typed(
         _stage(connection, table, raw, labels)
         present = [column for column in table.columns if folded(column.name) in raw.column_names]
         chosen = [
-            f'{_emptied(column)} AS "{column.name}"'
+            f'{emptied(column)} AS "{column.name}"'
             if column in present
             else f'CAST(NULL AS {SQL_TYPES[_kind(table, column)]}) AS "{column.name}"'
             for column in table.columns
@@ -145,132 +131,18 @@ def _stage(
 
     In two steps, so that no text is trimmed twice: first the texts, then what is made of them.
     """
-    kinds = {field.name: _Cell(field.name, field.type) for field in raw.schema}
+    kinds = {field.name: Cell(field.name, field.type) for field in raw.schema}
     texts = [f'{cell.cut()} AS "{name}"' for name, cell in kinds.items() if name != "row"]
     connection.execute(
         f"CREATE OR REPLACE TABLE cut AS SELECT {', '.join(['row', *texts])} FROM raw"
     )
-    values = ["row", *_added(kinds)]
+    values = ["row", *added_columns(kinds)]
     for column in table.columns:
         key = folded(column.name)
         if key in kinds:
-            value = _value(kinds[key], _kind(table, column), labels.get(column.name, {}))
+            value = value_of(kinds[key], _kind(table, column), labels.get(column.name, {}))
             values += [f'"{key}" AS "t_{key}"', f'{value} AS "v_{key}"']
     connection.execute(f"CREATE OR REPLACE TABLE staged AS SELECT {', '.join(values)} FROM cut")
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """A column of the raw table: its folded name and its Arrow type."""
-
-    key: str
-    kind: pa.DataType
-
-    @property
-    def name(self) -> str:
-        return f'"{self.key}"'
-
-    @property
-    def is_text(self) -> bool:
-        kind = self.kind.value_type if pa.types.is_dictionary(self.kind) else self.kind
-        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-    @property
-    def is_moment(self) -> bool:
-        return bool(pa.types.is_date(self.kind) or pa.types.is_timestamp(self.kind))
-
-    def cut(self) -> str:
-        """SQL of the cell, texts trimmed, NULL where nothing stands in it."""
-        if self.is_text:
-            empty = ", ".join(f"'{text}'" for text in EMPTY_TEXTS)
-            text = f"trim({self.name}, ' \t\r\n\u00a0')"
-            return f"CASE WHEN upper({text}) NOT IN ({empty}) THEN {text} END"
-        if pa.types.is_floating(self.kind):
-            return f"CASE WHEN NOT isnan({self.name}) THEN {self.name} END"
-        return self.name
-
-    def text(self) -> str:
-        """SQL of what was cut as text; 12345.0 is the number 12345."""
-        if pa.types.is_floating(self.kind):
-            whole = f"{self.name} = floor({self.name}) AND abs({self.name}) < 9007199254740992"
-            return (
-                f"CASE WHEN {whole} THEN CAST(CAST({self.name} AS BIGINT) AS VARCHAR) "
-                f"ELSE CAST({self.name} AS VARCHAR) END"
-            )
-        return self.name if self.is_text else f"CAST({self.name} AS VARCHAR)"
-
-
-def _value(cell: _Cell, kind: str, labels: Mapping[str, int]) -> str:
-    """SQL of a cell that was cut in its type; NULL where it cannot be read."""
-    text = cell.text()
-    if kind == "string":
-        return text
-    if kind in ("date", "datetime"):
-        return _moment(cell)
-    if kind == "decimal":
-        exact = f"TRY_CAST({text} AS DECIMAL(38,10))"
-        matches = f"regexp_full_match({text}, '{_NUMBER}')"
-        return f"CASE WHEN {matches} THEN {exact} END" if cell.is_text else exact
-    if pa.types.is_boolean(cell.kind):
-        return f"CAST({cell.name} AS BIGINT)"
-    whole = f"CASE WHEN regexp_full_match({text}, '{_WHOLE}') THEN TRY_CAST({text} AS BIGINT) END"
-    if not labels or not cell.is_text:
-        return whole
-    words = labels if set(labels) != {"No", "Yes"} else {**labels, "False": 0, "True": 1}
-    cases = " ".join(f"WHEN '{label.upper()}' THEN {number}" for label, number in words.items())
-    return f"coalesce({whole}, CASE upper(replace({text}, ' ', '')) {cases} END)"
-
-
-def _moment(cell: _Cell) -> str:
-    if cell.is_moment:
-        return f"CAST({cell.name} AS TIMESTAMP)"
-    if not cell.is_text:
-        return "CAST(NULL AS TIMESTAMP)"
-    read = f"CAST(TRY_CAST({cell.name} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP)"
-    return f"CASE WHEN regexp_full_match({cell.name}, '{_MOMENT}') THEN {read} END"
-
-
-def _emptied(column: Column) -> str:
-    """SQL of a staged value in its column's type, NULL where it is what D365 writes for nothing."""
-    value = f'"v_{folded(column.name)}"'
-    if column.type == "bigInteger":
-        return f"nullif({value}, 0)"
-    if column.type == "decimal":
-        return f"TRY_CAST(round({value}, 4) AS DECIMAL(28,4))"
-    if column.type == "date":
-        return f"CASE WHEN {value} >= TIMESTAMP '1900-01-02' THEN CAST({value} AS DATE) END"
-    if column.type == "datetime" or column.name == "StartDateTime":
-        return f"CASE WHEN {value} >= TIMESTAMP '1900-01-02' THEN {value} END"
-    return f"upper({value})" if column.name == "DataAreaId" else value
-
-
-def _is_bad(column: Column, kind: str) -> str:
-    """SQL: something stands in the staged cell, but it is nothing of its type."""
-    text, value = f'"t_{folded(column.name)}"', f'"v_{folded(column.name)}"'
-    fault = f"{value} IS NULL"
-    if kind in ("date", "datetime"):
-        fault += f" OR NOT {_PLAUSIBLE.format(value)}"
-    if kind == "decimal":  # a float's dust beyond four decimals is none
-        fault += f" OR abs({value} - round({value}, 4)) > 0.000001"
-        fault += f" OR TRY_CAST(round({value}, 4) AS DECIMAL(28,4)) IS NULL"
-    return f"({text} IS NOT NULL AND ({fault}))"
-
-
-def _added(kinds: Mapping[str, _Cell]) -> list[str]:
-    """SQL of version, changed and deleted."""
-    version = next((name for name in VERSIONS if name in kinds), None)
-    change = next((name for name in CHANGES if name in kinds), None)
-    removed = "FALSE"
-    if DELETED in kinds:
-        text = kinds[DELETED].text()
-        removed = f"coalesce(upper({text}) IN ('TRUE', '1', 'YES'), FALSE)"
-    return [
-        f"{_value(kinds[version], 'integer', {})} AS version"
-        if version
-        else "CAST(NULL AS BIGINT) AS version",
-        f"{_moment(kinds[change])} AS changed" if change else "CAST(NULL AS TIMESTAMP) AS changed",
-        f"{removed} AS deleted",
-    ]
 
 
 def _raw(table: Table, parts: Sequence[Part]) -> pa.Table:
@@ -314,7 +186,7 @@ def _bad_cells(
 ) -> list[BadCells]:
     """Cells of the table ``staged`` that state something unreadable."""
     rules = {
-        column.name: _is_bad(column, _kind(table, column))
+        column.name: is_bad(column, _kind(table, column))
         for column in present
         if _kind(table, column) != "string"
     }

@@ -43,6 +43,7 @@ def test_it_tells_tables_events_money_and_what_cannot_be_known(export, tmp_path)
         typed(export, "--out", log)
     found = json.loads(typed(export, "--out", log, "--incremental", "--json"))
     assert found["changes"] == []
+    assert {row["new"] + row["changed"] + row["deleted"] for row in found["merged"]} == {0}
     assert {row["measure"]: row["after"] for row in found["totals"]} == {
         "invoiced": 200.0,
         "paid": 60.0,

@@ -6,7 +6,7 @@ import pytest
 
 from eventlog.dynamics.engine import connected
 from eventlog.dynamics.enums import as_toml, read_enums
-from eventlog.dynamics.extract import unknown_enums
+from eventlog.dynamics.noticed import unknown_enums
 from eventlog.errors import NotFoundError, SettingsError
 
 

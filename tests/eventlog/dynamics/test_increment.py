@@ -10,9 +10,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from eventlog.dynamics.engine import connected
 from eventlog.dynamics.enums import read_enums
-from eventlog.dynamics.increment import folder_of
+from eventlog.dynamics.increment import merge_kept
 from eventlog.dynamics.job import Imported, import_export
+from eventlog.dynamics.kept import Run, folder_of, keep_rows
+from eventlog.dynamics.source import load_export
 from eventlog.errors import DataError, DuecastError, NotReadyError, SettingsError
 from eventlog.policy import Policy
 from tests.eventlog.dynamics.books import (
@@ -25,9 +28,11 @@ from tests.eventlog.dynamics.books import (
     transaction,
     write,
 )
-from tests.eventlog.dynamics.test_rules import letter
+from tests.eventlog.dynamics.test_rules import activity, letter
 
+CALL = activity(1, "PhoneCall", "2024-02-14 10:00:00", 102, None)
 BEFORE = together(
+    CALL,
     customer("C1", 1),
     invoice("A", 101),
     payment(201, 101, 100, "2024-02-05", "A"),
@@ -36,7 +41,8 @@ BEFORE = together(
     letter("L1", 901, 102, 1, "2024-02-20"),
     letter("L2", 902, 103, 1, "2024-02-20"),
 )
-#: What is new or other since: A's payment bounced, B was paid, C's letter was canceled, D is new.
+#: New or other since: A's payment bounced, B was paid, C's letter was canceled, D was posted, and
+#: the call about B was deleted.
 SINCE = together(
     settlement(2018, 101, 201, -100, "2024-03-10"),
     payment(202, 102, 100, "2024-03-11", "B"),
@@ -46,7 +52,10 @@ SINCE = together(
         ]
     },
     invoice("D", 104, on="2024-03-12", due="2024-04-12"),
+    {"smmActivities": [row | {"IsDelete": "True"} for row in CALL["smmActivities"]]},
 )
+
+GONE = {"smmActivities": SINCE["smmActivities"]}
 
 
 def run(source: Path, out: Path, **more) -> Imported:
@@ -58,6 +67,7 @@ def after() -> Rows:
     rows = together(BEFORE, SINCE)
     letters = rows["CustCollectionLetterJour"]
     rows["CustCollectionLetterJour"] = list({row["RecId"]: row for row in letters}.values())
+    del rows["smmActivities"]
     return rows
 
 
@@ -82,7 +92,9 @@ def log(earlier, tmp_path) -> Path:
     return Path(shutil.copy(earlier / "log.parquet", tmp_path / "log.parquet"))
 
 
-@pytest.mark.parametrize("export", [after(), SINCE], ids=["full", "changed rows only"])
+@pytest.mark.parametrize(
+    "export", [together(after(), GONE), SINCE], ids=["full", "changed rows only"]
+)
 def test_an_incremental_run_gives_what_a_full_import_gives(export, full, log, tmp_path):
     made = run(write(tmp_path / "export", export), log, incremental=True)
     pd.testing.assert_frame_equal(pd.read_parquet(log), full)
@@ -90,6 +102,7 @@ def test_an_incremental_run_gives_what_a_full_import_gives(export, full, log, tm
     assert changes.loc["Payment Reversed"].tolist() == [1, 0]
     assert changes.loc["Payment Received"].tolist() == [1, 0]
     assert changes.loc["Dunning Letter Generated"].tolist() == [0, 1]
+    assert changes.loc["Collection Call Made"].tolist() == [0, 1]
     assert changes.loc["Invoice Posted and Sent"].tolist() == [1, 0]
     merged = made.merged.set_index("table")
     assert merged.loc["CustCollectionLetterJour", "changed"] == 1
@@ -105,32 +118,20 @@ def _kept(log: Path) -> str:
     )
 
 
-def test_nothing_new_changes_nothing(log, earlier):
-    before = pd.read_parquet(log)
-    made = run(earlier / "before", log, incremental=True)
-    pd.testing.assert_frame_equal(pd.read_parquet(log), before)
-    assert len(made.changes) == 0
-    assert made.merged[["new", "changed", "deleted"]].to_numpy().sum() == 0
-
-
-def test_rows_that_the_export_marks_as_deleted_take_their_events_back(log, tmp_path):
-    gone = [row | {"IsDelete": "True"} for row in BEFORE["CustCollectionLetterTrans"][:1]]
-    made = run(
-        write(tmp_path / "export", {"CustCollectionLetterTrans": gone}), log, incremental=True
-    )
-    assert made.changes.to_numpy().tolist() == [["Dunning Letter Generated", 0, 1]]
-    assert made.activities["Dunning Letter Generated"] == 1
-
-
 def test_an_older_version_of_a_row_does_not_undo_a_newer_one(tmp_path):
     row = transaction(500, 15, -5, "2024-03-01")["CustTrans"][0]
     newer, older = ({"CustTrans": [row | {"VersionNumber": n, "AmountCur": -n}]} for n in (7, 6))
-    log = tmp_path / "log.parquet"
-    run(write(tmp_path / "one", BEFORE, newer), log)
-    run(write(tmp_path / "two", older), log, incremental=True)
-    rows = pd.read_parquet(log)
-    unapplied = rows[rows["ActivityName"] == "Unapplied Payment"]
-    assert unapplied["PaymentAmount"].astype(float).tolist() == [7.0]
+    log, enums = tmp_path / "log.parquet", read_enums(None)
+    with connected() as connection:
+        load_export(connection, write(tmp_path / "newer", newer), enums)
+        keep_rows(connection, log, "first")
+    with connected() as connection:
+        export = load_export(connection, write(tmp_path / "older", older), enums)
+        run_before = Run("first", "", "2024-03-01", (), {})
+        merged = merge_kept(connection, export, log, run_before).rows.set_index("table")
+        amounts = connection.execute("SELECT AmountCur FROM CustTrans").fetchall()
+    assert [float(amount) for (amount,) in amounts] == [-7.0]
+    assert merged.loc["CustTrans", ["new", "changed"]].tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
