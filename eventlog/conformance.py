@@ -1,4 +1,4 @@
-"""Was the dunning policy kept: which letters were due, which were sent, and who fell behind?
+"""Was the dunning policy kept? What was due, what was sent, and who fell behind.
 
 The policy (`dunning_days`, `dunning_tolerance_days`, `dunning_paused_by`, `dunning_min_balance`)
 is laid beside the log, invoice by invoice, as known at a cutoff. `eventlog.dunning` follows each
@@ -9,16 +9,16 @@ verdict, with examples.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from eventlog.dunning import NO_DAYS, Sent, Verdict, dunned
+from eventlog.dunning import Sent, Verdict, dunned
 from eventlog.known import Codes, Ints, last_known, starts_of
 from eventlog.ledger import Ledger
-from eventlog.log import DAY, NONE, EventLog, datetimes, units
+from eventlog.log import NONE, EventLog, datetimes, units
 from eventlog.policy import Policy
 from eventlog.rates import Rates, converted, currency_of_invoices
 
@@ -74,9 +74,7 @@ def judge(log: EventLog, ledger: Ledger, policy: Policy, cutoff: int) -> Conform
     return Conformance(*dunned(log, ledger, policy, cutoff), cutoff)
 
 
-def required_steps(
-    log: EventLog, ledger: Ledger, policy: Policy, cutoff: int
-) -> NDArray[np.void]:
+def required_steps(log: EventLog, ledger: Ledger, policy: Policy, cutoff: int) -> NDArray[np.void]:
     """Letters that the policy called for by a cutoff, shape (n_required,), see `Conformance`."""
     return judge(log, ledger, policy, cutoff).required
 
@@ -114,7 +112,8 @@ def adherence(log: EventLog, found: Conformance, rates: Rates, by: By = "") -> p
     n = len(labels)
 
     def total(values: NDArray[np.generic], of: NDArray[np.bool_]) -> NDArray[np.float64]:
-        return np.bincount(code[of], weights=values[of].astype(np.float64), minlength=n)
+        added = np.bincount(code[of], weights=values[of].astype(np.float64), minlength=n)
+        return added.astype(np.float64)
 
     verdict, days = required["verdict"], required["days"]
     counts = np.bincount(code * len(Verdict) + verdict, minlength=n * len(Verdict))
@@ -122,7 +121,7 @@ def adherence(log: EventLog, found: Conformance, rates: Rates, by: By = "") -> p
     decided = np.isin(verdict, DECIDED)
     on_time, late = verdict == Verdict.ON_TIME, verdict == Verdict.LATE
     money = reporting_balance(log, required, rates)
-    table = {by: labels} if by else {}
+    table: dict[str, Any] = {by: labels} if by else {}
     table["required"] = counts.sum(axis=1)
     table |= {each.name.lower(): counts[:, each] for each in Verdict}
     table["decided"] = counts[:, list(DECIDED)].sum(axis=1)
@@ -159,7 +158,7 @@ def sent_letters(log: EventLog, found: Conformance, by: By = "") -> pd.DataFrame
     counts = np.bincount(code * len(Sent) + sent["verdict"], minlength=n * len(Sent))
     counts = counts.reshape(n, len(Sent))
     early = sent["verdict"] == Sent.EARLY
-    table = {by: labels} if by else {}
+    table: dict[str, Any] = {by: labels} if by else {}
     table["letters"] = counts.sum(axis=1)
     table |= {each.name.lower(): counts[:, each] for each in Sent}
     days = np.bincount(code[early], weights=-sent["days"][early].astype(np.float64), minlength=n)
@@ -210,58 +209,6 @@ def worst_invoices(log: EventLog, found: Conformance, rates: Rates, n: int) -> p
     return worst.reset_index(drop=True)
 
 
-def as_table(log: EventLog, found: Conformance) -> pd.DataFrame:
-    """Every letter that was called for, one row each, as a person reads it.
-
-    Returns
-    -------
-    DataFrame of shape (n_required, 10)
-        Times are naive UTC, missing where there is none; ``balance`` is in the invoice's own
-        ``currency``.
-    """
-    required = found.required
-    invoice = required["invoice"]
-    return pd.DataFrame(
-        {
-            "company": log.invoice_keys["company"].to_numpy()[invoice],
-            "invoice": log.invoice_keys["invoice"].to_numpy()[invoice],
-            "customer": log.customer_keys["customer"].to_numpy()[log.invoice_customer[invoice]],
-            "level": required["level"],
-            "verdict": _words(required["verdict"], Verdict),
-            "due_at": datetimes(required["due_at"].copy()),
-            "deadline": datetimes(required["deadline"].copy()),
-            "sent_at": datetimes(required["sent_at"].copy()),
-            "days": required["days"],
-            "balance": units(required["balance"]),
-            "currency": currency_of_invoices(log)[invoice],
-        }
-    )
-
-
-def letter_table(log: EventLog, found: Conformance) -> pd.DataFrame:
-    """Every letter that was sent, one row each, as a person reads it.
-
-    Returns
-    -------
-    DataFrame of shape (n_letters, 7)
-        ``days`` is missing for levels outside the policy and without a due date.
-    """
-    sent = found.sent
-    invoice = sent["invoice"]
-    days = np.where(sent["days"] == NO_DAYS, np.nan, sent["days"])
-    return pd.DataFrame(
-        {
-            "company": log.invoice_keys["company"].to_numpy()[invoice],
-            "invoice": log.invoice_keys["invoice"].to_numpy()[invoice],
-            "customer": log.customer_keys["customer"].to_numpy()[log.invoice_customer[invoice]],
-            "level": sent["level"],
-            "verdict": _words(sent["verdict"], Sent),
-            "sent_at": datetimes(sent["sent_at"].copy()),
-            "days": days,
-        }
-    )
-
-
 def reporting_balance(
     log: EventLog, required: NDArray[np.void], rates: Rates
 ) -> NDArray[np.float64]:
@@ -279,6 +226,7 @@ def _groups(
     """Code of the group of each letter, and what the groups are called, in their order."""
     if not by:
         return np.zeros(len(invoice), dtype=np.int64), [""]
+    values: NDArray[Any]
     if by == "level":
         values = level.astype(np.int64)
     elif by == "month":
@@ -305,12 +253,6 @@ def stated_by(log: EventLog, name: str, invoice: Codes, moment: Ints) -> NDArray
     levels = np.array([*column.levels, NOT_STATED], dtype=object)
     code = np.append(column.values[rows].astype(np.int64), -1)[at]  # -1, nothing, is the last
     return levels[code]
-
-
-def _words(code: NDArray[np.int8], names: type[Verdict] | type[Sent]) -> NDArray[np.object_]:
-    """Codes as words: "on time", "not yet"."""
-    words = np.array([each.name.lower().replace("_", " ") for each in names], dtype=object)
-    return words[code]
 
 
 def _over(part: NDArray[np.generic], whole: NDArray[np.generic]) -> NDArray[np.float64]:

@@ -54,7 +54,7 @@ class Sent(IntEnum):
     NOT_IN_POLICY = 4
     PAUSED = 5
     NOT_OVERDUE = 6
-    CLOSED = 7
+    NOT_OPEN = 7
 
 
 #: Where a number of days is not known.
@@ -98,7 +98,7 @@ _ON_TIME, _EARLY, _LATE = int(Verdict.ON_TIME), int(Verdict.EARLY), int(Verdict.
 _SKIPPED, _MISSING, _NOT_YET = int(Verdict.SKIPPED), int(Verdict.MISSING), int(Verdict.NOT_YET)
 _PAUSED, _VOID = int(Verdict.PAUSED), int(Verdict.VOID)
 _REPEATED, _NOT_IN_POLICY = int(Sent.REPEATED), int(Sent.NOT_IN_POLICY)
-_WHILE_PAUSED, _NOT_OVERDUE, _CLOSED = int(Sent.PAUSED), int(Sent.NOT_OVERDUE), int(Sent.CLOSED)
+_WHILE_PAUSED, _NOT_OVERDUE, _NOT_OPEN = int(Sent.PAUSED), int(Sent.NOT_OVERDUE), int(Sent.NOT_OPEN)
 
 #: What stops the clock, as bits: not open, owing too little, and the three pauses.
 _SHUT, _LOW, _DISPUTED, _PROMISED, _AGENCY = 1, 2, 4, 8, 16
@@ -121,8 +121,10 @@ class _Terms(NamedTuple):
 _CLOCK = np.dtype(
     [
         (name, "i8")
-        for name in ("count", "since", "runs", "due", "zero_at", "n_spans", "halts")
-        + ("sent", "unsettled", "late", "highest")
+        for name in (
+            *("count", "since", "runs", "due", "zero_at", "n_spans", "halts"),
+            *("sent", "unsettled", "late", "highest"),
+        )
     ]
 )
 #: A letter of the policy: when it was first sent, and, once it was both due and sent, its days.
@@ -226,6 +228,8 @@ def _settle(k, spans, levels, days, terms, today):
             v.due = _day_of(k, spans, days[j])
             v.deadline = _deadline(k, spans, days[j] + terms.tolerance, today)
             v.days = _shown_on(k, spans, v.sent_at // DAY) - days[j]
+            if v.sent_at // DAY < v.due:  # the clock may have shown as much before a pause
+                v.days = min(v.days, -1)
             k.unsettled &= ~bit
             k.late = k.late | bit if v.days > terms.tolerance else k.late & ~bit
 
@@ -280,7 +284,7 @@ def _receive(k, spans, s, halts, happened):
 
 @numba.njit(cache=True)
 def _send(k, levels, days, j, at):
-    """Note a letter that counts: the first of its level is the one."""
+    """Note a letter; the first of its level is the one that counts."""
     k.highest = max(k.highest, j + 1)
     v = levels[min(j, len(days))]
     if v.sent_at != NONE and v.sent_at <= at:
@@ -298,7 +302,7 @@ def _judged(k, spans, levels, days, terms, steps, first, p, end, at, j):
     while b >= first and steps[b].known_at > at:  # recorded late: look at the state back then
         b -= 1
     if b < first:
-        return np.int64(_CLOSED), np.int64(NO_DAYS)
+        return np.int64(_NOT_OPEN), np.int64(NO_DAYS)
     s, late = steps[b], np.int64(NO_DAYS)
     overdue = np.int64(_NO_DAY) if s.due_date == NONE else at // DAY - s.due_date // DAY
     in_policy = 0 <= j < len(days)
@@ -306,7 +310,7 @@ def _judged(k, spans, levels, days, terms, steps, first, p, end, at, j):
         late = (overdue if overdue < 0 else _shown_on(k, spans, at // DAY)) - days[j]
     halts = _halts(s, terms)
     if halts & _SHUT:
-        return np.int64(_CLOSED), late
+        return np.int64(_NOT_OPEN), late
     if overdue < 0 or (overdue == 0 and (len(days) == 0 or days[0] > 0)):
         return np.int64(_NOT_OVERDUE), late
     a = b  # a pause that ends at the very moment of the letter does not forbid it
@@ -390,15 +394,13 @@ def _walk(steps, starts, last, cutoff, events, days, terms, longest, rows, lette
             at = happened[e] if e >= 0 else np.int64(NONE)
             if e >= 0 and role[e] == _LETTER:
                 j = (stated[e] if stated[e] >= 0 else s.level) - 1
-                verdict, late = _judged(
-                    k, spans, levels, days, terms, steps, first, p, end, at, j
-                )
+                verdict, late = _judged(k, spans, levels, days, terms, steps, first, p, end, at, j)
                 if not marking:
                     row = letters[n_letters]
                     row.sent_at, row.known_at, row.invoice = at, s.known_at, i
                     row.level, row.verdict, row.days = j + 1, verdict, late
                     n_letters += 1
-                if verdict != _CLOSED and j >= 0:
+                if j >= 0:
                     _send(k, levels, days, j, at)
             if k.unsettled != 0:
                 _settle(k, spans, levels, days, terms, s.known_at // DAY)
@@ -423,9 +425,7 @@ def _walk(steps, starts, last, cutoff, events, days, terms, longest, rows, lette
 _Events = tuple[NDArray[np.int8], Ints, NDArray[np.int8]]
 
 
-def _prepared(
-    log: EventLog, ledger: Ledger, policy: Policy
-) -> tuple[_Events, Ints, _Terms, int]:
+def _prepared(log: EventLog, ledger: Ledger, policy: Policy) -> tuple[_Events, Ints, _Terms, int]:
     """The events in the ledger's order, and the policy, as the compiled pass takes them."""
     rows = log.of_invoice
     events = log.role[rows], log.event_time[rows], stated_levels(log)[rows]

@@ -298,7 +298,7 @@ def curves_of(model: RiskModel, matrix: Matrix, days: Sequence[float] = GRID) ->
         Points of the curve, rising from 0.
     """
     points = np.asarray(days, dtype=np.float64)
-    matrix = matrix.without(model.left_out)
+    matrix = matrix.without(model.unseen)
     check_columns(model.columns, (*matrix.columns, HORIZON, THEN))
     past_due = matrix.columns.index("days_past_due")
     found = np.ones((len(matrix.snapshots), len(points)))

@@ -81,7 +81,7 @@ def compare_curves(
     curves = [curves_of(m, matrix) for m, matrix in zip(models, matrices, strict=True)]
     table = life_table(log.upto(until - 1), rhythm, policy)
     progress("checks")
-    seen = matrices[0].without(models[0].left_out)
+    seen = matrices[0].without(models[0].unseen)
     leaks = lint_curve(log, snapshots, seen, models[0].encoding, policy)
     leaks += _too_good_curve(log, snapshots, matrices[0], curves[0], policy)
     said = "; ".join(f"'{leak.name}': {leak.why}" for leak in leaks)

@@ -105,6 +105,15 @@ class RiskModel:
     line: Line | None = None
     line_share: float = 0.0
 
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Columns of today's matrix that the model does not look at.
+
+        Those of `left_out`, and features that came into the catalogue after it was trained.
+        """
+        known = {*self.columns, *self.left_out}
+        return (*self.left_out, *(name for name in FEATURE_NAMED if name not in known))
+
     def seen(self, matrix: Matrix) -> Matrix:
         """The matrix without the columns that the model does not look at.
 
@@ -113,7 +122,7 @@ class RiskModel:
         DataError
             If the other columns are not the model's, in its order.
         """
-        matrix = matrix.without(self.left_out)
+        matrix = matrix.without(self.unseen)
         check_columns(self.columns, matrix.columns)
         return matrix
 

@@ -26,6 +26,7 @@ from eventlog.errors import DuecastError
 from ui import (
     card_commands,
     cash_commands,
+    conformance_commands,
     data_commands,
     kpi_commands,
     monitoring_commands,
@@ -53,6 +54,7 @@ for group in (
     card_commands,
     worklist_commands,
     cash_commands,
+    conformance_commands,
     provision_commands,
     kpi_commands,
     monitoring_commands,

@@ -40,7 +40,8 @@ class Invoice:
     steps: np.ndarray
     sent: dict[int, int] = field(default_factory=dict)  # level: first sending
     settled: dict[int, tuple[int, int]] = field(default_factory=dict)  # level: due day, days
-    letters: list[tuple[int, int, str, int | None]] = field(default_factory=list)
+    beyond: list[int] = field(default_factory=list)  # sendings of levels above the policy's
+    letters: list[tuple[int, str]] = field(default_factory=list)  # level, verdict
 
     def __post_init__(self) -> None:
         self.reasons = [reasons_to_wait(step, self.policy) for step in self.steps]
@@ -96,7 +97,7 @@ class Invoice:
         policy = self.policy
         back_then = [s for s in self.steps[:n_steps] if s["known_at"] <= at]
         if not back_then or "shut" in reasons_to_wait(back_then[-1], policy):
-            return "CLOSED"
+            return "NOT_OPEN"
         s = back_then[-1]
         if s["due_date"] == NONE or at // DAY <= int(s["due_date"]) // DAY:
             return "NOT_OVERDUE"
@@ -114,45 +115,74 @@ class Invoice:
         return "LATE" if late > policy.dunning_tolerance_days else "ON_TIME"
 
 
+def followed(
+    log: EventLog, ledger: Ledger, policy: Policy, number: int, cutoff: int
+) -> tuple[Invoice, set[int]] | None:
+    """An invoice with its letters judged, and the midnights counted by a cutoff; None if unknown.
+
+    For policies whose first letter is due after the due date.
+    """
+    stated = log.columns["DunningLevel"].values.astype(float)
+    steps = ledger.steps[ledger.offsets[number] : ledger.offsets[number + 1]]
+    steps = steps[steps["known_at"] <= cutoff]
+    if not len(steps):
+        return None
+    it = Invoice(log, policy, steps)
+    for n, step in enumerate(steps):
+        days = it.midnights(n, int(step["known_at"]))
+        row = log.of_invoice[step["event"]] if step["event"] >= 0 else None
+        if row is not None and log.role[row] == Role.LETTER:
+            at = int(log.event_time[row])
+            level = int(step["level"] if np.isnan(stated[row]) else stated[row])
+            it.letters.append((level, it.judge(n, days, at, level)))
+            if level > len(policy.dunning_days):
+                it.beyond.append(at)
+            elif level > 0 and at < it.sent.get(level, at + 1):
+                it.sent[level] = at
+                it.settled.pop(level, None)
+        it.settle(n, days)
+    days = it.midnights(len(steps), cutoff, today_counts=True)
+    it.settle(len(steps), days)
+    return it, days
+
+
 def by_definition(
     log: EventLog, ledger: Ledger, policy: Policy, cutoff: int
 ) -> tuple[list[Row], list[tuple[int, int, str]]]:
     """Rows (invoice, level, verdict, days, due day, sending) and letters (invoice, level, verdict).
 
-    For policies whose first letter is due after the due date.
+    As `followed`.
     """
     rows: list[Row] = []
     letters: list[tuple[int, int, str]] = []
-    stated = log.columns["DunningLevel"].values.astype(float)
     for number in range(log.n_invoices):
-        steps = ledger.steps[ledger.offsets[number] : ledger.offsets[number + 1]]
-        steps = steps[steps["known_at"] <= cutoff]
-        if not len(steps):
-            continue
-        it = Invoice(log, policy, steps)
-        beyond: list[int] = []
-        for n, step in enumerate(steps):
-            days = it.midnights(n, int(step["known_at"]))
-            if step["event"] >= 0:
-                row = log.of_invoice[step["event"]]
-                if log.role[row] == Role.LETTER:
-                    at = int(log.event_time[row])
-                    level = int(step["level"] if np.isnan(stated[row]) else stated[row])
-                    verdict = it.judge(n, days, at, level)
-                    letters.append((number, level, verdict))
-                    if verdict != "CLOSED" and level > len(policy.dunning_days):
-                        beyond.append(at)
-                    elif verdict != "CLOSED" and level > 0 and at < it.sent.get(level, at + 1):
-                        it.sent[level] = at
-                        it.settled.pop(level, None)
-            it.settle(n, days)
-        days = it.midnights(len(steps), cutoff, today_counts=True)
-        it.settle(len(steps), days)
-        rows += _rows(it, number, days, beyond)
+        found = followed(log, ledger, policy, number, cutoff)
+        if found is not None:
+            rows += _rows(*found, number)
+            letters += [(number, *letter) for letter in found[0].letters]
     return rows, letters
 
 
-def _rows(it: Invoice, number: int, days: set[int], beyond: list[int]) -> list[Row]:
+def behind_by_definition(
+    log: EventLog, ledger: Ledger, policy: Policy, number: int, cutoff: int
+) -> tuple[int, int]:
+    """Letters whose window ended without them, and days since the next letter was due."""
+    found = followed(log, ledger, policy, number, cutoff)
+    assert found is not None
+    it, days = found
+    missed = behind = 0
+    highest = len(policy.dunning_days) + 1 if it.beyond else max(it.sent, default=0)
+    for level, need in enumerate(policy.dunning_days, start=1):
+        if level in it.settled:
+            missed += it.settled[level][1] > policy.dunning_tolerance_days
+        elif level not in it.sent:
+            missed += len(days) > need + policy.dunning_tolerance_days
+        if level > highest and not behind:
+            behind = max(len(days) - need, 0)
+    return missed, behind
+
+
+def _rows(it: Invoice, days: set[int], number: int) -> list[Row]:
     policy, found = it.policy, []
     waits = reasons_to_wait(it.steps[-1], policy)
     for level, need in enumerate(policy.dunning_days, start=1):
@@ -165,7 +195,7 @@ def _rows(it: Invoice, number: int, days: set[int], beyond: list[int]) -> list[R
         if len(days) < need:
             continue
         due, late = sorted(days)[need - 1], len(days) - need
-        higher = [at for other, at in it.sent.items() if other > level] + beyond
+        higher = [at for other, at in it.sent.items() if other > level] + it.beyond
         if higher:
             verdict = Verdict.SKIPPED
             late = it.shown(days, len(it.steps), min(higher)) - need

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventlog.dunning import MARK, Sent, Verdict, dunned, marks_of
+from eventlog.dunning import Sent, Verdict, dunned
 from eventlog.ledger import keep_ledger
 from eventlog.log import DAY, NONE, EventLog
 from eventlog.policy import Policy
@@ -16,7 +16,7 @@ from tests.eventlog.dunning_oracle import by_definition, names
 from tests.features.drawn import cutoffs_of, random_log
 
 quick = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
 POLICIES = [
     Policy(dunning_days=(3, 10, 20)),
@@ -28,6 +28,8 @@ POLICIES = [
         dunning_min_balance=60.0,
     ),
 ]
+#: Random logs that hold every verdict between them, see below.
+SEEDS = (0, 1, 4, 5, 12, 14)
 
 
 def rows_of(required: np.ndarray) -> list[tuple]:
@@ -45,12 +47,12 @@ def rows_of(required: np.ndarray) -> list[tuple]:
     )
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_verdicts_equal_those_counted_midnight_by_midnight(seed):
     log = random_log(seed)
     policy = POLICIES[seed % len(POLICIES)]
     ledger = keep_ledger(log, policy)
-    for cutoff in (*cutoffs_of(seed)[::2], log.ends_at):
+    for cutoff in (*cutoffs_of(seed)[::3], log.ends_at):
         required, sent = dunned(log, ledger, policy, cutoff)
         rows, letters = by_definition(log, ledger, policy, cutoff)
         assert rows_of(required) == rows
@@ -60,10 +62,10 @@ def test_verdicts_equal_those_counted_midnight_by_midnight(seed):
 
 def test_the_random_logs_hold_every_verdict():
     required, sent = set(), set()
-    for seed in range(12):
+    for seed in SEEDS:
         log, policy = random_log(seed), POLICIES[seed % len(POLICIES)]
         ledger = keep_ledger(log, policy)
-        for cutoff in (*cutoffs_of(seed)[::2], log.ends_at):
+        for cutoff in (*cutoffs_of(seed)[::3], log.ends_at):
             found = dunned(log, ledger, policy, cutoff)
             required |= set(names(found[0]["verdict"], Verdict))
             sent |= set(names(found[1]["verdict"], Sent))
@@ -74,7 +76,8 @@ def test_the_random_logs_hold_every_verdict():
 def draw_cutoff(data: st.DataObject, log: EventLog) -> int:
     low, high = int(log.known_at.min()), int(log.known_at.max()) + 60 * DAY
     if data.draw(st.booleans()):
-        return data.draw(st.sampled_from(sorted({int(at) for at in log.known_at})))
+        border = data.draw(st.sampled_from(sorted({int(at) for at in log.known_at})))
+        return border + data.draw(st.sampled_from([-1, 0, 1]))
     return data.draw(st.integers(low, high))
 
 

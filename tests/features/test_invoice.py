@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tests.builders import happened, make_log
-from tests.features.drawn import rates
+from tests.eventlog.dunning_oracle import behind_by_definition
+from tests.features.drawn import POLICY, ledger_of, matrix_of, random_log, rates, snapshots_of
 from tests.features.look import look, whole_encoding
 
 
@@ -82,6 +83,63 @@ def test_the_dunning_level_counts_on_dunning_rows_only():
     seen = look(log, "A", "2024-01-30T12:00")
     assert (seen["dunning_level"], seen["n_letters"], seen["days_since_letter"]) == (2, 1, 10)
     assert (seen["n_contacts"], seen["days_since_contact"]) == (1, 5)
+
+
+@pytest.mark.parametrize(
+    ("when", "missed", "behind"),
+    [
+        ("2024-01-17", 0, 0),  # due today
+        ("2024-01-20T23:59", 0, 3),  # the window's last day
+        ("2024-01-21", 1, 4),
+        ("2024-01-31", 1, 14),
+        ("2024-02-04", 2, 18),
+    ],
+)
+def test_a_letter_is_missed_from_the_end_of_its_window(when, missed, behind):
+    seen = look(make_log(posted(due="2024-01-10")), "A", when)
+    assert (seen["n_dunning_steps_missed"], seen["days_dunning_behind"]) == (missed, behind)
+
+
+def test_a_letter_sent_late_was_missed_but_leaves_nothing_behind():
+    log = make_log(posted(due="2024-01-10"), happened("A", "letter", "2024-01-24", level=1))
+    seen = look(log, "A", "2024-01-25")
+    assert (seen["n_dunning_steps_missed"], seen["days_dunning_behind"]) == (1, 0)
+
+
+def test_a_letter_recorded_late_was_not_missed_from_then_on():
+    letter = happened("A", "letter", "2024-01-18", level=1, recorded="2024-01-26T12:00")
+    log = make_log(posted(due="2024-01-10"), letter)
+    assert look(log, "A", "2024-01-26T11:59")["n_dunning_steps_missed"] == 1
+    assert look(log, "A", "2024-01-26T12:00")["n_dunning_steps_missed"] == 0
+
+
+def test_days_behind_stand_still_in_a_dispute():
+    log = make_log(posted(due="2024-01-10"), happened("A", "dispute", "2024-01-22T12:00"))
+    assert look(log, "A", "2024-03-01")["days_dunning_behind"] == 5
+
+
+def test_without_a_due_date_no_letter_is_missed_or_behind():
+    seen = look(make_log(posted()), "A", "2024-06-01")
+    assert np.isnan([seen["n_dunning_steps_missed"], seen["days_dunning_behind"]]).all()
+
+
+def test_at_posting_no_letter_is_missed_or_behind():
+    seen = look(make_log(posted(due="2024-01-01")), "A", "2024-01-03")
+    assert (seen["n_dunning_steps_missed"], seen["days_dunning_behind"]) == (0, 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_missed_letters_equal_those_counted_midnight_by_midnight(seed):
+    matrix, snapshots, log = matrix_of(seed), snapshots_of(seed), random_log(seed)
+    found = [matrix.columns.index(n) for n in ("n_dunning_steps_missed", "days_dunning_behind")]
+    n_missed = 0
+    for i, values in enumerate(matrix.values[:, found].tolist()):
+        at = int(snapshots.invoice[i]), int(snapshots.cutoff[i])
+        if not np.isnan(values).any():
+            expected = behind_by_definition(log, ledger_of(seed), POLICY, *at)
+            assert tuple(values) == expected
+            n_missed += expected[0]
+    assert n_missed > 10
 
 
 def test_days_in_dispute_include_the_open_one():

@@ -203,6 +203,15 @@ def test_a_matrix_of_other_columns_is_refused():
         model.probability(turned)
 
 
+def test_a_model_from_before_a_feature_does_not_look_at_it():
+    model, examples = trained("still_open")
+    added = ("n_dunning_steps_missed", "days_dunning_behind")
+    columns = tuple(name for name in model.columns if name not in added)
+    older = replace(model, columns=columns)
+    assert (model.unseen, older.unseen) == ((), added)
+    assert older.seen(examples.matrix).columns == columns
+
+
 def test_a_saved_model_gives_equal_probabilities_bit_for_bit(tmp_path):
     model, examples = trained("late_payment")
     save_model(model, tmp_path / "model")
