@@ -64,6 +64,6 @@ def explained(kpi: Kpi) -> list[tuple[str, str]]:
         ("split by", kpi.split),
         ("definition", kpi.source),
         ("example", kpi.example),
-        ("needs", " or ".join(kpi.needs) + (f"the column {kpi.column}" if kpi.column else "")),
+        ("needs", " and ".join(filter(None, [" or ".join(kpi.needs), kpi.column]))),
     ]
     return [(heading, text) for heading, text in said if text]

@@ -86,8 +86,8 @@ def months_until(cutoff: int, shown: int, history: int = HISTORY) -> Months:
     Parameters
     ----------
     cutoff : int
-        Microseconds. The first moment of a month closes the month before; any other moment lies in
-        the running month, which comes last, in addition to the months asked for.
+        Microseconds. A month's last moment, and the first one after it, close that month; any other
+        moment lies in the running month, which comes last, in addition to the months asked for.
     shown : int
         Whole months to show.
     history : int
@@ -99,7 +99,7 @@ def months_until(cutoff: int, shown: int, history: int = HISTORY) -> Months:
         If there are fewer than 1 or more than `MOST_MONTHS` months to show.
     """
     refuse_months(shown)
-    day = timestamp(cutoff)
+    day = timestamp(cutoff + 1)
     this = pd.Timestamp(year=day.year, month=day.month, day=1)
     running = micros(this) < cutoff
     first = this - pd.DateOffset(months=shown + history)

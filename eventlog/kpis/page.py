@@ -16,8 +16,8 @@ kpis --explain NAME` says of one what stands below.
 ## How to read them
 
 **Months** are calendar months in UTC. A cutoff at a month's first moment (`--cutoff 2024-06-01`)
-closes the month before; any other cutoff, the log's end among them, ends a *running* month, which
-comes last and says so. Do not hold a running month's sums against a whole month's.
+closes the month before; any other cutoff within a month ends a *running* month, which comes last
+and says so. Do not hold a running month's sums against a whole month's.
 
 **From when a month is seen.** Two answers make sense, and each KPI states which is its own.
 

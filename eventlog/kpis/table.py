@@ -118,8 +118,8 @@ def kpi_table(
     log : EventLog
         May reach further; only what is known at the cutoff is looked at.
     cutoff : int
-        Microseconds. The first moment of a month closes the month before; another moment is the
-        end of a running month, which comes last.
+        Microseconds. A month's last moment, and the first one after it, close that month; another
+        moment is the end of a running month, which comes last.
     rates : Rates, optional
         Needed where the log has several currencies, unless it is cut by currency alone: then each
         group's money is in its own currency, and money of all together is left empty.

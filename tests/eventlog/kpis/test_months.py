@@ -20,6 +20,13 @@ def test_the_first_moment_of_a_month_closes_the_month_before():
     assert months.seen_from == micros("2024-06-01") - 1
 
 
+def test_the_last_moment_of_a_month_closes_it_too():
+    months, labels = shown("2024-05-31T23:59:59.999999")
+    assert labels == ["2024-04", "2024-05"]
+    assert not months.running
+    assert months.seen_from == micros("2024-06-01") - 1
+
+
 def test_another_moment_ends_a_running_month_beside_the_whole_ones():
     months, labels = shown("2024-06-15T10:00")
     assert labels == ["2024-04", "2024-05", "2024-06"]
