@@ -2,9 +2,10 @@
 
 An *alarm* says that the model no longer does what it says: rows unlike those it was trained on, or
 probabilities that are off. That *retraining is worthwhile* says only that there is more to learn
-from by now. No single month can raise an alarm: drift has to show in two cohorts running,
-calibration is judged on the latest three together, and a smaller miscalibration has to last for
-two months or more, until the odds for it are 1,000 to 1.
+from by now, or that a calibration slope is off, but not surely beyond what is tolerated. No single
+month can raise an alarm: drift has to show in two cohorts running, calibration is judged on the
+latest three together, and a smaller miscalibration has to last for two months or more, until the
+odds for it are 1,000 to 1.
 """
 
 from __future__ import annotations
@@ -43,6 +44,12 @@ SLOPE_NOT_JUDGED = ("payment_curve",)
 _LOOK = (
     "Train anew with `duecast train LOG` and let `duecast promote` compare; until then take the "
     "probabilities with care."
+)
+
+
+_RECALIBRATE = (
+    "The ranking stands, but high probabilities are too high and low ones too low, or the reverse: "
+    "train anew with `duecast train LOG`, which calibrates on the latest outcomes."
 )
 
 
@@ -132,7 +139,11 @@ def judge_ratio(figure: Figure | None, span: str, target: str) -> Ruling:
 
 
 def judge_slope(figure: Figure | None, span: str, target: str) -> Ruling:
-    """Whether probabilities reach too far, or not far enough; see `SLOPE_NOT_JUDGED`."""
+    """Whether probabilities reach too far, or not far enough; see `SLOPE_NOT_JUDGED`.
+
+    An alarm where the interval clears the band; where only the figure itself lies outside, and its
+    interval does not hold 1, retraining is worthwhile.
+    """
     if figure is None:
         return Ruling("calibration slope", False, "alarm", _too_few(target))
     if target in SLOPE_NOT_JUDGED:
@@ -144,14 +155,16 @@ def judge_slope(figure: Figure | None, span: str, target: str) -> Ruling:
             "judged: one calibrator serves every horizon, so that it may be off at one of them "
             "from the start.",
         )
-    fired = figure.lies_outside(SLOPE_BAND)
+    is_clear = figure.lies_outside(SLOPE_BAND)
+    outside = not SLOPE_BAND[0] <= figure.estimate <= SLOPE_BAND[1]
+    is_off = outside and figure.lies_outside((1.0, 1.0))
     return Ruling(
         "calibration slope",
-        fired,
-        "alarm",
+        is_clear or is_off,
+        "alarm" if is_clear or not is_off else "retraining worthwhile",
         f"{span}: slope {told(figure)} ({percent(SLOPE_CONFIDENCE)} interval); tolerated "
         f"{SLOPE_BAND[0]}–{SLOPE_BAND[1]}.",
-        _LOOK if fired else "",
+        _LOOK if is_clear else _RECALIBRATE if is_off else "",
     )
 
 

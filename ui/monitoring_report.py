@@ -195,7 +195,7 @@ def _print_rules(out: Console, report: dict[str, Any]) -> None:
     verdict = report["verdict"]
     said = {
         "alarm": "ALARM: someone should look.",
-        "retraining worthwhile": "Retraining is worthwhile; nothing is wrong.",
+        "retraining worthwhile": "Retraining is worthwhile; there is no alarm.",
         "quiet": "Quiet.",
     }[verdict]
     out.print(f"[bold {_COLOUR[verdict]}]{report['target']}: {said}[/]")

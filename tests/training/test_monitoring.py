@@ -357,7 +357,7 @@ def command(monkeypatch, tmp_path):
 def test_the_command_exits_with_1_on_an_alarm_and_with_0_before(command):
     quiet, _ = command(log_after(24), [worsening_model()])
     assert quiet.exit_code == 0, quiet.exception
-    assert "Retraining is worthwhile; nothing is wrong." in quiet.output
+    assert "Retraining is worthwhile; there is no alarm." in quiet.output
     alarm, written = command(log_after(30), [worsening_model()])
     assert alarm.exit_code == 1
     assert "ALARM: someone should look." in alarm.output

@@ -60,6 +60,18 @@ def test_a_slope_outside_its_band_is_an_alarm_on_either_side(slope):
     assert judge_slope(slope, "2024-01 to 2024-03", "write_off").fired
 
 
+@pytest.mark.parametrize("slope", [Figure(0.76, 0.59, 0.93, 0.06), Figure(1.3, 1.1, 1.5, 0.08)])
+def test_a_slope_outside_its_band_but_not_surely_so_makes_retraining_worthwhile(slope):
+    found = judge_slope(slope, "2024-01 to 2024-03", "late_payment")
+    assert verdict_of([found]) == "retraining worthwhile"
+    assert "calibrates on the latest outcomes" in found.do
+
+
+@pytest.mark.parametrize("slope", [Figure(0.76, 0.5, 1.02, 0.1), Figure(0.85, 0.75, 0.95, 0.04)])
+def test_a_slope_that_may_be_1_or_lies_inside_its_band_is_quiet(slope):
+    assert verdict_of([judge_slope(slope, "2024-01 to 2024-03", "late_payment")]) == "quiet"
+
+
 def test_a_lasting_shift_is_an_alarm_at_odds_of_a_thousand():
     figure = Figure(1.2, 1.1, 1.3, 0.05)
     found = judge_lasting(Lasting(2500.0, 650, figure), "2024-03", "still_open")
