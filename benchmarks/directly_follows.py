@@ -32,11 +32,11 @@ from rich.table import Table
 
 from benchmarks.synthetic import DAY, N_ACTIVITIES, synthetic_events
 from eventlog.log import EventLog
-from eventlog.process import DirectlyFollows, directly_follows
-from eventlog.process_map import ProcessMap, waiting_map
+from eventlog.process.directly_follows import DirectlyFollows, directly_follows
+from eventlog.process.process_map import ProcessMap, waiting_map
+from eventlog.process.traces import traces_of
+from eventlog.process.variants import Variants, variants_of
 from eventlog.template import ACTIVITIES
-from eventlog.traces import traces_of
-from eventlog.variants import Variants, variants_of
 
 #: Share of events that are recorded later than they happened.
 LATE = 0.02

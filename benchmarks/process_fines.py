@@ -30,14 +30,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.directly_follows import ACTIVITY, CASE, TIME, as_found, frame_of
-from eventlog.history import history_of
 from eventlog.log import EventLog
 from eventlog.policy import Policy
-from eventlog.process import directly_follows
-from eventlog.process_map import ProcessMap, process_map, waiting_map
+from eventlog.process.directly_follows import directly_follows
+from eventlog.process.history import history_of
+from eventlog.process.process_map import ProcessMap, process_map, waiting_map
+from eventlog.process.traces import traces_of
+from eventlog.process.variants import Variants, variants_of
 from eventlog.reader import read_log
-from eventlog.traces import traces_of
-from eventlog.variants import Variants, variants_of
 
 #: Equal to a microsecond, in seconds.
 CLOSE = 1e-6

@@ -26,8 +26,8 @@ from rich.table import Table
 from benchmarks.reading import EVENTS_AN_INVOICE
 from eventlog.reader import log_from_frame, read_log
 from eventlog.simulate import Company, simulate
-from eventlog.workbook import write_template
-from eventlog.workbook_names import EVENTS
+from eventlog.workbook.names import EVENTS
+from eventlog.workbook.writing import write_template
 
 
 def write_filled(rows: int, path: Path) -> float:

@@ -21,8 +21,8 @@ from eventlog.mapping import folded, like_attribute
 from eventlog.mistakes import MISTAKE_NAMED
 from eventlog.raw import Raw
 from eventlog.rules import Activities
-from eventlog.sheet_place import unnamed_column
 from eventlog.template import ACTIVITY_NAMED, ATTRIBUTE_NAMED
+from eventlog.workbook.sheet_place import unnamed_column
 
 #: Unknown activities that are compared with the template's.
 _COMPARED = 500

@@ -23,7 +23,7 @@ _FORMAT: dict[str, type] = {
     "timezone": str,
     "sheet": str,
 }
-#: A column of a sheet without a heading, see `eventlog.sheet_place.unnamed_column`.
+#: A column of a sheet without a heading, see `eventlog.workbook.sheet_place.unnamed_column`.
 _UNNAMED = re.compile("Column [A-Z]{1,3}")
 _SEPARATORS = re.compile(r"[\s_]+")
 #: Endings that do not tell two columns apart: InvoiceNo is InvoiceNumber.

@@ -12,7 +12,7 @@ import pyarrow as pa
 from eventlog.errors import DataError
 from eventlog.known import Ints
 from eventlog.mapping import Mapping as NameMapping
-from eventlog.sheet_place import SheetPlace
+from eventlog.workbook.sheet_place import SheetPlace
 
 #: A number that reads as one thousand and something or as one and something.
 _TWO_FACED = r"^-?[1-9]\d{0,2}\.\d{3}$"

@@ -8,8 +8,8 @@ from eventlog.delimited import read_delimited
 from eventlog.errors import DataError, NotFoundError, RefusedError, SettingsError
 from eventlog.mapping import KNOWN_COLUMNS, Mapping, folded
 from eventlog.raw import Raw
-from eventlog.sheets import read_sheet
 from eventlog.tables import read_database, read_parquet
+from eventlog.workbook.sheets import read_sheet
 
 _KINDS = {
     ".csv": "CSV",

@@ -132,7 +132,7 @@ def _write_marked(
     marked: Path, source: str, findings: Any, mapping: Path | None, sheet: str | None
 ) -> None:
     from eventlog.mapping import Mapping, read_mapping
-    from eventlog.workbook_marked import write_marked
+    from eventlog.workbook.marked import write_marked
 
     names = read_mapping(mapping) if mapping else Mapping()
     write_marked(marked, Path(source), findings, names, sheet)

@@ -131,14 +131,14 @@ def process(
 
     Example: `duecast process log.parquet --where CustomerSegment=Enterprise --map map.svg`
     """
-    from eventlog.bottlenecks import bottlenecks as ranked
-    from eventlog.comparison import compare as compared
-    from eventlog.history import history_of
-    from eventlog.process_map import process_map
-    from eventlog.rework import AUTOMATIC_USERS
-    from eventlog.rework import rework as reworked
-    from eventlog.selection import chosen, condition, posted_between, priced
-    from eventlog.variants import variant_table, variants_of
+    from eventlog.process.bottlenecks import bottlenecks as ranked
+    from eventlog.process.comparison import compare as compared
+    from eventlog.process.history import history_of
+    from eventlog.process.process_map import process_map
+    from eventlog.process.rework import AUTOMATIC_USERS
+    from eventlog.process.rework import rework as reworked
+    from eventlog.process.selection import chosen, condition, posted_between, priced
+    from eventlog.process.variants import variant_table, variants_of
     from ui import process_report as report
 
     refuse_existing(map_file, overwrite)
@@ -209,7 +209,7 @@ def _groups(compare: tuple[str, str] | None, by: str | None) -> Groups | None:
 
 def _masks(history: Any, events: Any, groups: Groups) -> tuple[Any, Any, tuple[str, str]]:
     """The two groups of a comparison, and what they are called."""
-    from eventlog.selection import (
+    from eventlog.process.selection import (
         attribute_named,
         chosen,
         condition,
@@ -250,8 +250,8 @@ def _selection(where: list[str] | None, since: str | None, until: str | None) ->
 
 def _draw(file: Path, history: Any, shown: dict[str, Any], min_share: float) -> None:
     """Write the map of a history's main flow."""
-    from eventlog.main_flow import main_flow, rare_activities
-    from eventlog.process_map import process_map
+    from eventlog.process.main_flow import main_flow, rare_activities
+    from eventlog.process.process_map import process_map
     from ui.process_graph import Caption, as_dot
 
     drawn = process_map(history, hide=rare_activities(history, min_share))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from eventlog.log import timestamp
-from eventlog.main_flow import MainFlow
-from eventlog.process_map import STILL_OPEN, ProcessMap
+from eventlog.process.main_flow import MainFlow
+from eventlog.process.process_map import STILL_OPEN, ProcessMap
 
 #: Median days up to which a step has a colour.
 BANDS = (

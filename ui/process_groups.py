@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from eventlog.comparison import Comparison
-from eventlog.rework import Rework
+from eventlog.process.comparison import Comparison
+from eventlog.process.rework import Rework
 from ui.process_graph import share_in_words
 from ui.process_tables import rows_of, share, table_of
 

@@ -8,10 +8,10 @@ import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 
-from eventlog.comparison import Comparison
-from eventlog.history import History
 from eventlog.log import timestamp
-from eventlog.rework import Rework
+from eventlog.process.comparison import Comparison
+from eventlog.process.history import History
+from eventlog.process.rework import Rework
 from ui.figures import number
 from ui.process_graph import days_in_words, share_in_words
 from ui.process_groups import print_comparison, print_rework

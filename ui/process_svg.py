@@ -7,8 +7,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
-from eventlog.main_flow import MainFlow
-from eventlog.process_map import ProcessMap
+from eventlog.process.main_flow import MainFlow
+from eventlog.process.process_map import ProcessMap
 from ui.process_graph import BANDS, Caption, Edge, Node, graph_of, headline, share_in_words
 from ui.process_layout import Box, Line, lay_out
 

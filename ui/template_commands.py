@@ -51,7 +51,7 @@ def template(
     if file.suffix.lower() != ".xlsx":
         raise DataError(f"'{file.name}' is no .xlsx file. Name it so.")
     refuse_existing(file, overwrite)
-    from eventlog.workbook import write_template
+    from eventlog.workbook.writing import write_template
 
     log = None
     if fill is not None:

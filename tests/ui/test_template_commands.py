@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from eventlog.errors import DataError, RefusedError, SettingsError
 from eventlog.reader import read_log
-from eventlog.workbook import write_template
+from eventlog.workbook.writing import write_template
 from tests.eventlog.sheets_to_read import ROWS, write_filled
 from ui.cli import app
 

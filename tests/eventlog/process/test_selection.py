@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 from eventlog.errors import DataError, SettingsError
-from eventlog.history import History, history_of
 from eventlog.log import EventLog, micros, units
 from eventlog.policy import Policy
-from eventlog.rates import rates_from_table
-from eventlog.selection import (
+from eventlog.process.history import History, history_of
+from eventlog.process.selection import (
     chosen,
     condition,
     levels_by_count,
@@ -19,6 +18,7 @@ from eventlog.selection import (
     priced,
     values_of,
 )
+from eventlog.rates import rates_from_table
 from tests.builders import happened, make_log
 
 

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from eventlog.history import History
 from eventlog.known import Ints
 from eventlog.log import NONE, EventLog, datetimes
-from eventlog.process_map import ProcessMap, process_map
+from eventlog.process.history import History
+from eventlog.process.process_map import ProcessMap, process_map
+from eventlog.process.traces import Mask
 from eventlog.state import Closed
 from eventlog.template import Role, role_of
-from eventlog.traces import Mask
 
 #: Users that are programs, as patterns; capitals do not matter.
 AUTOMATIC_USERS = (

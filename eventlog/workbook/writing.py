@@ -1,7 +1,7 @@
 """The Excel template: a workbook to fill in with events, that explains and checks itself.
 
-`eventlog.sheets` reads it back. Everything in it comes from `eventlog.template`, so its columns,
-lists and explanations are those of the reader.
+`eventlog.workbook.sheets` reads it back. Everything in it comes from `eventlog.template`, so its
+columns, lists and explanations are those of the reader.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from eventlog.errors import DataError
 from eventlog.log import EventLog
 from eventlog.mapping import Mapping
 from eventlog.template import ATTRIBUTE_NAMED, Attribute
-from eventlog.workbook_example import example_rows
-from eventlog.workbook_guides import (
+from eventlog.workbook.example import example_rows
+from eventlog.workbook.guides import (
     activity_list,
     currency_list,
     status_list,
@@ -29,7 +29,7 @@ from eventlog.workbook_guides import (
     write_instructions,
     write_mapping,
 )
-from eventlog.workbook_names import (
+from eventlog.workbook.names import (
     ACTIVITIES_SHEET,
     ATTRIBUTES_SHEET,
     EVENTS,
@@ -37,8 +37,8 @@ from eventlog.workbook_names import (
     INSTRUCTIONS,
     MAPPING,
 )
-from eventlog.workbook_rows import MOST_ROWS, Cells, cells_of_log, cells_of_rows, write_rows
-from eventlog.workbook_style import FORMS, WIDTHS, Styles, styles_of
+from eventlog.workbook.rows import MOST_ROWS, Cells, cells_of_log, cells_of_rows, write_rows
+from eventlog.workbook.style import FORMS, WIDTHS, Styles, styles_of
 
 #: Rows above which a workbook is written row by row, to keep memory small.
 _MANY = 5_000

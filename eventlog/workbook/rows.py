@@ -17,7 +17,7 @@ from eventlog.dates import SERIAL_ZERO
 from eventlog.errors import DataError
 from eventlog.log import DAY, MINOR, EventLog
 from eventlog.template import ATTRIBUTES, Kind
-from eventlog.workbook_style import Styles, safe
+from eventlog.workbook.style import Styles, safe
 from eventlog.writer import log_to_table
 
 #: Rows a sheet holds below its header.

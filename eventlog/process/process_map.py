@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from eventlog.errors import DataError
-from eventlog.history import History
 from eventlog.known import Ints
 from eventlog.log import MINOR, NONE
+from eventlog.process.history import History
+from eventlog.process.traces import Mask, Traces
+from eventlog.process.waits import Floats, measure
 from eventlog.state import Closed
-from eventlog.traces import Mask, Traces
-from eventlog.waits import Floats, measure
 
 #: What stands for "no further event yet" among the activities that follow.
 STILL_OPEN = "still open"
@@ -140,7 +140,7 @@ def waiting_map(traces: Traces, hide: Mask | None = None) -> ProcessMap:
     Parameters
     ----------
     traces : Traces
-        From `eventlog.traces.traces_of`.
+        From `eventlog.process.traces.traces_of`.
     hide : ndarray of bool, shape (n_activities,), optional
         As of `process_map`.
     """

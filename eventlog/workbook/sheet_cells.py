@@ -21,7 +21,7 @@ from eventlog.cells import EXACT
 from eventlog.dates import Mask
 from eventlog.errors import RefusedError
 from eventlog.raw import typed_objects
-from eventlog.sheet_place import SheetPlace
+from eventlog.workbook.sheet_place import SheetPlace
 
 Objects = NDArray[np.object_]
 #: What calamine makes of a cell; "" is empty.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eventlog.bottlenecks import bottlenecks
-from eventlog.history import history_of
 from eventlog.log import EventLog, micros
 from eventlog.policy import Policy
-from eventlog.process_map import STILL_OPEN, process_map
-from eventlog.rework import Rework, rework
+from eventlog.process.bottlenecks import bottlenecks
+from eventlog.process.history import history_of
+from eventlog.process.process_map import STILL_OPEN, process_map
+from eventlog.process.rework import Rework, rework
 from eventlog.template import DUE_DATE_PASSED
 from tests.builders import SHORT, happened, make_log
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventlog.history import History, history_of
 from eventlog.ledger import keep_ledger, ledger_table
 from eventlog.log import NONE, EventLog, micros, units
 from eventlog.policy import Policy
+from eventlog.process.history import History, history_of
+from eventlog.process.traces import Traces, by_happening, traces_of
 from eventlog.template import DUE_DATE_PASSED
-from eventlog.traces import Traces, by_happening, traces_of
 from tests.builders import SHORT, as_date, happened, logs, make_log
 
 quick = settings(

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventlog.history import history_of
 from eventlog.log import EventLog, micros
 from eventlog.policy import Policy
-from eventlog.traces import traces_of
-from eventlog.variants import Variants, grouped_median, variant_table, variants_of
+from eventlog.process.history import history_of
+from eventlog.process.traces import traces_of
+from eventlog.process.variants import Variants, grouped_median, variant_table, variants_of
 from tests.builders import SHORT, as_date, happened, logs, make_log
 
 quick = settings(

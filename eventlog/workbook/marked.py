@@ -13,12 +13,12 @@ from xlsxwriter.utility import xl_cell_to_rowcol
 from eventlog.cells import unguarded
 from eventlog.errors import DataError
 from eventlog.mapping import Mapping, combined, folded
-from eventlog.mapping_sheet import mapping_of
-from eventlog.sheet_choice import cells_below, chosen_table
 from eventlog.template import ATTRIBUTE_NAMED, Kind
-from eventlog.workbook import write_workbook
-from eventlog.workbook_rows import MOST_ROWS, Cells
-from eventlog.workbook_style import safe
+from eventlog.workbook.mapping_sheet import mapping_of
+from eventlog.workbook.rows import MOST_ROWS, Cells
+from eventlog.workbook.sheet_choice import cells_below, chosen_table
+from eventlog.workbook.style import safe
+from eventlog.workbook.writing import write_workbook
 
 #: Cells that get a comment; more make a workbook slow to open.
 _COMMENTED = 5_000

@@ -12,9 +12,9 @@ from python_calamine import CalamineSheet, CalamineWorkbook
 from eventlog.dates import Mask
 from eventlog.errors import RefusedError
 from eventlog.mapping import Mapping, folded
-from eventlog.sheet_cells import Cell, FormulaErrors, Objects, formula_errors
 from eventlog.template import ATTRIBUTES
-from eventlog.workbook_names import EVENTS, NOT_EVENTS, is_template
+from eventlog.workbook.names import EVENTS, NOT_EVENTS, is_template
+from eventlog.workbook.sheet_cells import Cell, FormulaErrors, Objects, formula_errors
 
 #: Rows among which the header is looked for: a title may stand above it.
 _TITLE_ROWS = 20

@@ -7,7 +7,7 @@ from typing import Any
 from eventlog.mapping import Mapping
 from eventlog.numbers import CURRENCIES
 from eventlog.template import ACTIVITIES, ATTRIBUTES, STATUSES, Need
-from eventlog.workbook_names import (
+from eventlog.workbook.names import (
     ACTIVITIES_SHEET,
     DATE_ORDER,
     DATE_ORDERS,
@@ -24,7 +24,7 @@ from eventlog.workbook_names import (
     YOUR_ACTIVITY,
     YOUR_COLUMN,
 )
-from eventlog.workbook_style import FORMS, Styles, safe
+from eventlog.workbook.style import FORMS, Styles, safe
 
 _STEPS = (
     f"Look at the {EXAMPLE} sheet: three invoices, from posting to payment or write-off.",

@@ -1,6 +1,6 @@
 """Two groups of invoices side by side: outcomes, variants and waiting times.
 
-Only differences beyond noise are marked; `eventlog.differences` says how that is told.
+Only differences beyond noise are marked; `eventlog.process.differences` says how that is told.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from eventlog.differences import FEWEST_CUSTOMERS, FEWEST_INVOICES, Floats, rows_of
-from eventlog.history import History
 from eventlog.log import DAY, NONE, EventLog
+from eventlog.process.differences import FEWEST_CUSTOMERS, FEWEST_INVOICES, Floats, rows_of
+from eventlog.process.history import History
+from eventlog.process.traces import Mask, Traces
+from eventlog.process.variants import days_to_close, variants_of
 from eventlog.state import Closed, Matured
-from eventlog.traces import Mask, Traces
-from eventlog.variants import days_to_close, variants_of
 
 
 @dataclass(frozen=True)

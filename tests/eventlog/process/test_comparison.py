@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eventlog.comparison import Comparison, compare
-from eventlog.differences import rows_of
-from eventlog.history import History, history_of
 from eventlog.log import EventLog
 from eventlog.policy import Policy
+from eventlog.process.comparison import Comparison, compare
+from eventlog.process.differences import rows_of
+from eventlog.process.history import History, history_of
+from eventlog.process.selection import chosen, condition
 from eventlog.reader import log_from_frame
-from eventlog.selection import chosen, condition
 from tests.builders import SHORT
 
 INVOICES, CUSTOMERS = 300, 60
@@ -105,7 +105,7 @@ def test_too_few_invoices_or_customers_get_no_verdict(history: History, log: Eve
 def test_many_invoices_of_too_few_customers_get_no_verdict(
     history: History, log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eventlog.comparison.FEWEST_CUSTOMERS", 40)
+    monkeypatch.setattr("eventlog.process.comparison.FEWEST_CUSTOMERS", 40)
     found = compared(history, log, "Colour=red", "Colour=blue")
     assert "'Colour=red' has 30 customers; at least 40" in found.too_few
 

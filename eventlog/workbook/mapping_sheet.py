@@ -11,10 +11,8 @@ from python_calamine import CalamineWorkbook
 from eventlog.cells import unguarded
 from eventlog.errors import RefusedError, SettingsError
 from eventlog.mapping import Mapping, checked_zone, folded
-from eventlog.sheet_cells import formula_errors
-from eventlog.sheet_place import SheetPlace
 from eventlog.template import ACTIVITY_NAMED, ATTRIBUTE_NAMED
-from eventlog.workbook_names import (
+from eventlog.workbook.names import (
     DATE_ORDER,
     DATE_ORDERS,
     DECIMAL_MARK,
@@ -29,6 +27,8 @@ from eventlog.workbook_names import (
     YOUR_COLUMN,
     is_template,
 )
+from eventlog.workbook.sheet_cells import formula_errors
+from eventlog.workbook.sheet_place import SheetPlace
 
 _HEADINGS = (TEMPLATE_COLUMN, YOUR_COLUMN, YOUR_ACTIVITY, TEMPLATE_ACTIVITY, SETTING, VALUE)
 _TITLE_ROWS = 20

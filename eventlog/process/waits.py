@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from eventlog.known import Ints
 from eventlog.log import DAY, NONE
-from eventlog.traces import Mask, Traces
+from eventlog.process.traces import Mask, Traces
 
 Floats = NDArray[np.float64]
 

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from eventlog.history import History
 from eventlog.known import Codes, Ints
 from eventlog.log import DAY, MINOR, NONE
+from eventlog.process.history import History
+from eventlog.process.traces import Traces
 from eventlog.state import Closed, Matured
-from eventlog.traces import Traces
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eventlog.history import History
 from eventlog.known import Ints
-from eventlog.process_map import ProcessMap
-from eventlog.traces import Mask
+from eventlog.process.history import History
+from eventlog.process.process_map import ProcessMap
+from eventlog.process.traces import Mask
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventlog import process_map as module
 from eventlog.errors import DataError
-from eventlog.history import History, history_of
 from eventlog.log import DAY, EventLog, micros
-from eventlog.main_flow import main_flow, rare_activities
 from eventlog.policy import Policy
-from eventlog.process import directly_follows
-from eventlog.process_map import STILL_OPEN, ProcessMap, process_map, waiting_map
+from eventlog.process import process_map as module
+from eventlog.process.directly_follows import directly_follows
+from eventlog.process.history import History, history_of
+from eventlog.process.main_flow import main_flow, rare_activities
+from eventlog.process.process_map import STILL_OPEN, ProcessMap, process_map, waiting_map
+from eventlog.process.traces import traces_of
 from eventlog.template import DUE_DATE_PASSED
-from eventlog.traces import traces_of
 from tests.builders import SHORT, as_date, happened, logs, make_log
 
 quick = settings(

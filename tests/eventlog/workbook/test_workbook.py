@@ -17,20 +17,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
-from eventlog import workbook, workbook_rows
 from eventlog.errors import DataError, DuecastError, RefusedError
 from eventlog.ledger import keep_ledger
 from eventlog.log import MINOR, EventLog, micros
 from eventlog.mapping import Mapping
 from eventlog.policy import Policy
 from eventlog.reader import log_from_frame, read_log
-from eventlog.sheets import read_sheet
 from eventlog.simulate import Company, simulate
 from eventlog.state import Closed
 from eventlog.template import ACTIVITIES, ATTRIBUTES
-from eventlog.workbook import write_template, write_workbook
-from eventlog.workbook_marked import write_marked
-from eventlog.workbook_rows import cells_of_log
+from eventlog.workbook import rows as workbook_rows
+from eventlog.workbook import writing as workbook
+from eventlog.workbook.marked import write_marked
+from eventlog.workbook.rows import cells_of_log
+from eventlog.workbook.sheets import read_sheet
+from eventlog.workbook.writing import write_template, write_workbook
 from tests.builders import frames, happened, ledger_state, make_log
 from tests.eventlog.log_tables import columns_of, rows_of, tables
 from tests.eventlog.sheets_to_read import (

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eventlog.log import EventLog, micros
-from eventlog.process import DirectlyFollows, directly_follows
+from eventlog.process.directly_follows import DirectlyFollows, directly_follows
 from tests.builders import SHORT, as_date, happened, logs, make_log
 
 quick = settings(

@@ -23,12 +23,12 @@ from eventlog.dates import Mask
 from eventlog.errors import RefusedError
 from eventlog.known import Ints
 from eventlog.mapping import Mapping, combined, folded
-from eventlog.mapping_sheet import mapping_of
 from eventlog.raw import Raw, counted, is_blank, named
-from eventlog.sheet_cells import column_of
-from eventlog.sheet_choice import Table, cells_below, chosen_table
-from eventlog.sheet_place import SheetPlace, unnamed_column
 from eventlog.template import ATTRIBUTES
+from eventlog.workbook.mapping_sheet import mapping_of
+from eventlog.workbook.sheet_cells import column_of
+from eventlog.workbook.sheet_choice import Table, cells_below, chosen_table
+from eventlog.workbook.sheet_place import SheetPlace, unnamed_column
 
 _NEED = {folded(attribute.name): attribute for attribute in ATTRIBUTES}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from eventlog.process_map import STILL_OPEN, ProcessMap
+from eventlog.process.process_map import STILL_OPEN, ProcessMap
 
 DAYS_A_YEAR = 365
 

@@ -20,8 +20,8 @@ from eventlog.known import Ints, known_by
 from eventlog.ledger import Ledger, keep_ledger
 from eventlog.log import DAY, NONE, EventLog
 from eventlog.policy import Policy
+from eventlog.process.traces import Mask, Traces, by_happening
 from eventlog.template import DUE_DATE_PASSED
-from eventlog.traces import Mask, Traces, by_happening
 
 #: Events of a block of customers; bounds the memory that the ledger's states take.
 BLOCK_SIZE = 200_000
@@ -56,7 +56,7 @@ class History:
     within_days : int, optional
         Where each invoice was looked at so many days after it was issued, instead of the cutoff.
     currency : str
-        Of all money; "" before `eventlog.selection.priced`, and where the log names none.
+        Of all money; "" before `eventlog.process.selection.priced`, and where the log names none.
     """
 
     traces: Traces

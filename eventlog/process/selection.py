@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eventlog.errors import DataError, SettingsError
-from eventlog.history import History
 from eventlog.known import Codes, Ints, known_by
 from eventlog.log import DAY, MINOR, NONE, Column, EventLog, micros
+from eventlog.process.history import History
+from eventlog.process.traces import Mask
 from eventlog.rates import Rates, converted, first_currency
 from eventlog.state import Closed, Matured
-from eventlog.traces import Mask
 
 #: What the ledger knows of an invoice, and the answers there are.
 DERIVED: Mapping[str, tuple[str, ...]] = {

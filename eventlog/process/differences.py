@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eventlog.known import Codes
-from eventlog.traces import Mask
+from eventlog.process.traces import Mask
 
 Floats = NDArray[np.float64]
 
