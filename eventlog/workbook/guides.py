@@ -141,26 +141,30 @@ def write_instructions(sheet: Any, styles: Styles) -> None:
 def write_attributes(sheet: Any, styles: Styles) -> None:
     """Every column of the Events sheet."""
     heads = ("Attribute", "Need", "Write", "Meaning", "Source in Dynamics 365 Finance", "Examples")
-    _head(sheet, styles, heads, (24, 15, 22, 70, 44, 30))
+    widths = (24, 15, 22, 70, 44, 30)
+    _head(sheet, styles, heads, widths)
     for line, attribute in enumerate(ATTRIBUTES, 1):
-        sheet.set_row(line, 15.5 * max(1, -(-len(attribute.meaning) // 76)) + 4)
+        texts = (FORMS[attribute.kind], attribute.meaning, attribute.source)
+        examples = ", ".join(attribute.examples)
+        sheet.set_row(line, _height((*texts, examples), widths[2:]))
         sheet.write_string(line, 0, attribute.name, styles.wrapped)
         sheet.write_string(line, 1, attribute.need, styles.need[attribute.need])
         sheet.write_string(line, 2, FORMS[attribute.kind], styles.wrapped)
         sheet.write_string(line, 3, attribute.meaning, styles.wrapped)
         sheet.write_string(line, 4, attribute.source, styles.wrapped)
-        sheet.write_string(line, 5, safe(", ".join(attribute.examples)), styles.wrapped)
+        sheet.write_string(line, 5, safe(examples), styles.wrapped)
 
 
 def write_activities(sheet: Any, styles: Styles) -> None:
     """Every activity, and the words of the other lists."""
     heads = ("Activity", "Meaning", "Source in Dynamics 365 Finance", "", "InvoiceStatus")
-    _head(sheet, styles, (*heads, "CurrencyCode"), (30, 70, 52, 3, 18, 16))
+    widths = (30, 70, 52, 3, 18, 16)
+    _head(sheet, styles, (*heads, "CurrencyCode"), widths)
     longest = max(len(ACTIVITIES), len(STATUSES), len(CURRENCIES))
     for line in range(1, longest + 1):
         if line <= len(ACTIVITIES):
             activity = ACTIVITIES[line - 1]
-            sheet.set_row(line, 15.5 * max(1, -(-len(activity.meaning) // 76)) + 4)
+            sheet.set_row(line, _height((activity.meaning, activity.source), widths[1:3]))
             sheet.write_string(line, 0, activity.name, styles.wrapped)
             sheet.write_string(line, 1, activity.meaning, styles.wrapped)
             sheet.write_string(line, 2, activity.source, styles.wrapped)
@@ -177,6 +181,12 @@ def _head(sheet: Any, styles: Styles, headings: tuple[str, ...], widths: tuple[i
         sheet.set_column(place, place, width)
         if heading:
             sheet.write_string(0, place, heading, styles.table_heading)
+
+
+def _height(texts: tuple[str, ...], widths: tuple[int, ...]) -> float:
+    """Height of a row in which the longest text has room, in points."""
+    lines = max(-(-len(text) // width) for text, width in zip(texts, widths, strict=True))
+    return 15.0 * lines + 5
 
 
 def activity_list() -> str:
