@@ -26,7 +26,7 @@ from tests.features.drawn import POLICY, random_log, rates
 BY = ("segment", "currency")
 SUMS = [kpi.name for kpi in KPIS if kpi.kind == "sum"]
 quick = settings(
-    max_examples=12,
+    max_examples=6,
     phases=[Phase.explicit, Phase.generate],  # shrinking takes minutes; the log's number is told
     deadline=None,
     database=None,
