@@ -18,6 +18,7 @@ from eventlog.log import MINOR, NONE, EventLog
 from eventlog.policy import Policy
 from eventlog.reader import log_from_frame
 from tests.builders import frames, logs
+from tests.features.drawn import cutoffs_of, ledger_of
 
 quick = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
@@ -203,3 +204,15 @@ def test_what_is_paid_is_the_larger_of_received_and_posted(frame: pd.DataFrame) 
         posted = (name[own] == "Payment Posted") * moved[own]
         expected = np.maximum(np.cumsum(received), np.cumsum(posted))
         np.testing.assert_array_equal(paid[own], expected)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_some_fields_of_states_are_those_of_whole_states(seed):
+    ledger, cutoffs = ledger_of(seed), cutoffs_of(seed)
+    n = len(ledger.offsets) - 1
+    everyone = np.tile(np.arange(n, dtype=np.int32), len(cutoffs))
+    position = ledger.position(everyone, np.repeat(np.array(cutoffs, dtype=np.int64), n))
+    assert (position < 0).any()
+    whole, some = ledger.at(position), ledger.fields(position, ("balance", "closed", "due_date"))
+    for name in some.dtype.names:
+        np.testing.assert_array_equal(some[name], whole[name])

@@ -120,7 +120,7 @@ def test_a_kpi_whose_events_the_log_lacks_is_named_with_what_lacks(files, run):
         ],
     )
     said = words(result)
-    assert "Dunning effectiveness, 14 days: no Dunning Letter Generated in this log" in said
+    assert "14 days; Dunning adherence: no Dunning Letter Generated in this log" in said
     assert "Dispute cycle time, median: no Dispute Registered in this log" in said
     one = words(run("--cutoff", "2023-12-01", "--kpi", "recovered", "--months", "1"))
     assert "Recovered after write-off" in one
