@@ -254,7 +254,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "activity_unknown",
         "warning",
         "The activity is not in the template. It is kept and shown, and changes no invoice.",
-        "If the template has a name for it, write the pair into the Mapping sheet (or a mapping file).",
+        "If the template has a name for it, write both into the Mapping sheet or a mapping file.",
     ),
     Mistake(
         "activity_calculated",
