@@ -66,7 +66,7 @@ def client() -> Iterator[Client]:
 
 @pytest.fixture
 def log(client: Client, partitions: Partitions) -> PartitionedLog:
-    client.wait_for_workers(2, timeout=60)
+    client.wait_for_workers(2, timeout=180)
     return PartitionedLog(client, partitions)
 
 
@@ -243,7 +243,7 @@ def test_a_worker_killed_in_the_middle_of_a_fit_loses_no_row(log, caplog):
     whole = source.examples(*asked).whole
     changes = parameters_of("late_payment")
     calm = whole.fit((), 300, changes, 0)
-    log.client.wait_for_workers(2, timeout=60)
+    log.client.wait_for_workers(2, timeout=180)
     pid = next(iter(log.client.run(os.getpid).values()))
 
     def kill_when_fitting() -> None:

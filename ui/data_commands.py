@@ -74,7 +74,7 @@ def check(
     """
     from eventlog.findings import finding_of
     from ui.findings_report import print_findings
-    from ui.report import print_check
+    from ui.log_report import print_check
 
     refuse_existing(quarantine, overwrite)
     refuse_marked(marked, log, overwrite)
@@ -278,7 +278,7 @@ def features(
     Example: `duecast features --markdown > docs/features.md`
     """
     from features.catalogue import FEATURES, as_markdown
-    from ui.report import print_features
+    from ui.log_report import print_features
 
     if markdown:
         sys.stdout.write(as_markdown())

@@ -20,8 +20,10 @@ from serving.store import Store
 from training.fit import Recipe
 from training.registry import champions, open_registry
 from training.train import train_all
+from ui.log_report import print_check
 from ui.progress import stages
-from ui.report import print_check, print_run, print_training, print_worklist
+from ui.report import print_training
+from ui.worklist_report import print_run, print_worklist
 
 #: A folder that holds this file was made by the demo and may be made anew.
 MARK = "made-by-duecast-demo.txt"

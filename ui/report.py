@@ -1,26 +1,19 @@
-"""Tables for the terminal; they print, they do not compute."""
+"""Trainings, backtests and versions as tables for the terminal; they print, they do not compute."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from eventlog.summary import ReadSummary
-from features.catalogue import Feature
-from serving.store import Run, Totals
 from training.capacity import BALANCE, BY_BALANCE, FORESIGHT, OLDEST
 from training.labels import QUESTION
 from training.promotion import Decision
 from training.registry import Version
 from training.train import Outcome
 from ui.curve_report import print_curve_report
-from ui.figures import day, number, percent
+from ui.figures import named_rows, number, percent, table_of
 
 #: Metrics shown beside each other: key in the report, heading.
 SHOWN = (
@@ -33,58 +26,6 @@ SHOWN = (
     ("recall_at_10", "recall@10 %"),
     ("balance_recall_at_10", "balance recall@10 %"),
 )
-
-
-def _table(title: str, *headings: str, right: Sequence[int] = ()) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for i, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if i in right else "left")
-    return table
-
-
-def _named_rows(title: str, *headings: str) -> Table:
-    """A table of figures, each row under a name that is not broken."""
-    table = _table(title, *headings, right=range(1, len(headings)))
-    table.columns[0].no_wrap = True
-    return table
-
-
-def print_check(out: Console, summary: ReadSummary) -> None:
-    """What a log holds."""
-    facts = _table("What was read", "", "", right=(1,))
-    for name, value in (
-        ("rows read", f"{summary.rows_read:,}"),
-        ("rows kept", f"{summary.rows_kept:,}"),
-        ("rows set aside", f"{summary.rows_quarantined:,}"),
-        ("rows calculated anew", f"{summary.rows_calculated:,}"),
-        ("invoices", f"{summary.invoices:,}"),
-        ("customers named", f"{summary.customers:,}"),
-        ("first event", day(summary.period[0])),
-        ("last event", day(summary.period[1])),
-        ("log ends", day(summary.log_end)),
-    ):
-        facts.add_row(name, value)
-    out.print(facts)
-    activities = _table("Activities", "activity", "events", "", right=(1,))
-    for name, events in summary.template_activities.items():
-        activities.add_row(escape(name), f"{events:,}", "")
-    for name, events in summary.unknown_activities.items():
-        activities.add_row(escape(name), f"{events:,}", "not in the template, kept")
-    out.print(activities)
-    totals = _table("Money", "column", "currency", "read", "kept", "set aside", right=(2, 3, 4))
-    for row in summary.totals.to_dict("records"):
-        amounts = (f"{row[name]:,.2f}" for name in ("read", "kept", "quarantined"))
-        totals.add_row(str(row["column"]), str(row["currency"]) or "not stated", *amounts)
-    out.print(totals)
-    if summary.missing_recommended:
-        out.print(
-            f"• Recommended columns that are missing: {', '.join(summary.missing_recommended)}"
-        )
-    if summary.additional_columns:
-        named = ", ".join(f"{name} ({kind})" for name, kind in summary.additional_columns.items())
-        out.print(f"• Additional columns, kept: {escape(named)}")
-    for note in summary.notes:
-        out.print(f"• {escape(note)}")
 
 
 def print_training(out: Console, outcomes: list[Outcome]) -> None:
@@ -183,7 +124,7 @@ def print_origins(out: Console, report: dict[str, Any]) -> None:
 
 def _print_metrics(out: Console, report: dict[str, Any], title: str = "") -> None:
     """Metrics of the model and of every baseline."""
-    table = _named_rows(title, "", *(heading for _, heading in SHOWN))
+    table = named_rows(title, "", *(heading for _, heading in SHOWN))
     rows = {"model": report["metrics"], **report["baselines"]}
     for name, found in rows.items():
         figures = (number(found.get(key), 4) for key, _ in SHOWN)
@@ -213,7 +154,7 @@ def _print_sureness(out: Console, report: dict[str, Any]) -> None:
         return
     by = report["differences"]["resampled"]
     if "intervals" in report:
-        table = _named_rows(f"Model, 95 % intervals by resampled {by}", "", "", "from", "to")
+        table = named_rows(f"Model, 95 % intervals by resampled {by}", "", "", "from", "to")
         for key, heading in _SURE:
             span = report["intervals"]["model"][key]
             cells = (number(span[side], 4) for side in ("estimate", "low", "high"))
@@ -222,7 +163,7 @@ def _print_sureness(out: Console, report: dict[str, Any]) -> None:
         noise = report["metrics"].get("ece_noise")
         if noise is not None:
             out.print(f"• Right probabilities would show an ECE of {noise:.4f} by chance.")
-    table = _named_rows(
+    table = named_rows(
         f"Model less baseline, 95 % interval by resampled {by}",
         "baseline",
         *(heading for _, heading in _COMPARED),
@@ -248,7 +189,7 @@ def _print_slices(out: Console, report: dict[str, Any]) -> None:
         if len(groups) == 1:
             single.append(f"{name.replace('_', ' ')} ({escape(next(iter(groups)))})")
             continue
-        table = _named_rows(
+        table = named_rows(
             f"By {name.replace('_', ' ')}",
             *("", "rows", "positive", "ROC AUC", "AP", "skill"),
             *("mean p", "observed", "ECE", "chance", "Σp·B/Σy·B"),
@@ -293,7 +234,7 @@ def _print_capacity(out: Console, found: dict[str, Any]) -> None:
     ]
     ks = [each["k"] for each in found["rankings"]["model"]["at"]]
     few = [i for i, k in enumerate(ks) if k <= ks[-1] / 2][-5:]
-    table = _named_rows(
+    table = named_rows(
         f"Late balance reached by k calls a {per}, over {found['stretches']:,} {per}s, and at the "
         "cheapest k",
         "ranking",
@@ -324,7 +265,7 @@ def _print_capacity(out: Console, found: dict[str, Any]) -> None:
 def _print_spread(out: Console, spread: dict[str, Any]) -> None:
     """Mean and spread of the headline metrics over the origins."""
     keys = [(key, heading) for key, heading in SHOWN if key in spread["model"]]
-    table = _named_rows(
+    table = named_rows(
         "Over the origins: mean ± standard deviation, the model's least and greatest",
         "",
         *(heading for _, heading in keys),
@@ -343,81 +284,12 @@ def _print_spread(out: Console, spread: dict[str, Any]) -> None:
     out.print(table)
 
 
-def print_run(out: Console, run: Run) -> None:
-    """What a scoring run is about."""
-    versions = ", ".join(f"{target} v{version}" for target, version in run.models.items())
-    currency = run.reporting_currency
-    out.print(
-        f"[bold]Run {run.run_id}[/] · cutoff {run.as_of:%Y-%m-%d %H:%M} UTC · "
-        f"{escape(run.log_name)} · {versions}\n"
-        f"{run.n_invoices:,} open invoices · open balance {run.open_balance:,.2f} {currency} · "
-        f"expected loss {run.expected_loss:,.2f} {currency}"
-    )
-    for sentence in run.skipped.values():
-        out.print(f"[yellow]{escape(sentence)}[/]")
-
-
-def print_worklist(out: Console, rows: pd.DataFrame, currency: str, hold: bool = False) -> None:
-    """Ranked rows; says so where there are none."""
-    if rows.empty:
-        out.print("No invoice matches. Widen the filters, or look at `--tab all`.")
-        return
-    table = Table(
-        title=f"Worklist, money in {currency or 'the invoice currency'}",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        caption="risk: late = not paid in time, open = late and still open at the horizon",
-        caption_justify="left",
-    )
-    for heading in ("#", "invoice"):
-        table.add_column(heading, no_wrap=True, justify="right" if heading == "#" else "left")
-    table.add_column("customer, and on hold because" if hold else "customer, and why", ratio=1)
-    for heading in ("open", "days", "risk", "write-off", "priority"):
-        table.add_column(heading, no_wrap=True, justify="right")
-    for row in rows.to_dict("records"):
-        why = row["suppressed_reason"] if hold else None
-        why = row["reason_1"] if why is None or pd.isna(why) else why
-        told = "" if why is None or pd.isna(why) else f"\n[dim]{escape(str(why))}[/]"
-        table.add_row(
-            f"{row['rank']:,}",
-            escape(str(row["invoice"])),
-            escape(str(row["customer_name"])) + told,
-            number(row["open_balance_reporting"], 2),
-            number(row["days_past_due"], 0),
-            _risk(row),
-            percent(row["p_write_off"]),
-            number(row["priority"], 2),
-        )
-    out.print(table)
-
-
-def _risk(row: dict[Any, Any]) -> str:
-    """Probability of the row's phase, and which it is."""
-    if not pd.isna(row["p_late"]):
-        return f"late {percent(row['p_late'])}"
-    return f"open {percent(row['p_still_open'])}" if not pd.isna(row["p_still_open"]) else "–"
-
-
-def print_totals(out: Console, totals: Totals, currency: str) -> None:
-    """Sums over all rows that match."""
-    out.print(
-        f"{totals.count:,} invoices · open balance {totals.open_balance:,.2f} {currency} · "
-        f"expected loss {totals.expected_loss:,.2f} · cost of delay {totals.cost_of_delay:,.2f} · "
-        f"priority {totals.priority:,.2f}"
-        + (
-            f" · {totals.without_balance:,} without a known balance"
-            if totals.without_balance
-            else ""
-        )
-    )
-
-
 def print_models(out: Console, found: list[tuple[Version, dict[str, float]]]) -> None:
     """Registered versions, newest first."""
     if not found:
         out.print("No model is registered yet. Run `duecast train LOG`.")
         return
-    table = _table(
+    table = table_of(
         "Models",
         "target",
         "version",
@@ -441,12 +313,4 @@ def print_models(out: Console, found: list[tuple[Version, dict[str, float]]]) ->
             number(figures.get("brier_skill")),
             version.run_id[:8],
         )
-    out.print(table)
-
-
-def print_features(out: Console, features: Sequence[Feature]) -> None:
-    """The catalogue."""
-    table = _table(f"{len(features)} features", "name", "family", "unit", "meaning")
-    for feature in features:
-        table.add_row(feature.name, feature.family, feature.unit, escape(feature.meaning))
     out.print(table)

@@ -67,7 +67,7 @@ def score(
     """
     from serving.store import Store
     from training.registry import champions, open_registry
-    from ui.report import print_run, print_worklist
+    from ui.worklist_report import print_run, print_worklist
 
     settings = settings_now()
     decided = policy_now(settings, policy)
@@ -134,7 +134,7 @@ def worklist(
     """
     from serving.export import export
     from serving.store import Filters, Store
-    from ui.report import print_run, print_totals, print_worklist
+    from ui.worklist_report import print_run, print_totals, print_worklist
 
     store = Store(settings_now().store_url)
     chosen = store.run(run) if run else store.latest_run()

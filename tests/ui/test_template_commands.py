@@ -31,6 +31,7 @@ def run(*words: object, fails: type[Exception] | None = None, match: str = "") -
 def test_the_template_is_written_and_says_what_to_do_next(tmp_path: Path) -> None:
     path = tmp_path / "events.xlsx"
     said = run("template", path)
+    said = " ".join(said.split())  # the terminal breaks lines
     assert "Fill in its Events sheet" in said
     assert "duecast check" in said
     run("template", path, fails=DataError, match="exists. Add --overwrite")
