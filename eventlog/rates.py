@@ -238,7 +238,8 @@ def rates_for(log: EventLog, rates: Rates | None) -> Rates:
     if len(used) > 1:
         raise DataError(
             f"The log has amounts in {len(used)} currencies ({', '.join(used[:5])}) and no rate "
-            "table, so they cannot be added. Give one with --rates FILE (currency,date,rate)."
+            "table, so they cannot be added. Give one with --rates FILE (currency,date,rate), and "
+            'name the currency it converts to in the policy file: reporting_currency = "EUR".'
         )
     empty = np.empty(0, dtype=np.int64)
     return Rates(used[0] if used else "", (), np.zeros(1, np.int64), empty, np.ones(1))
