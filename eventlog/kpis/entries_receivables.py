@@ -159,7 +159,7 @@ DSO: tuple[Kpi, ...] = (
         "no payment. Missing until half of the month's invoices are paid.",
         source="The days from Invoice Generated to Payment Received of the process-mining "
         "template, with open invoices, which it leaves out.",
-        example="Paid after 10, 20 and 30 days, one open: half is paid after = 20",
+        example="Paid after 10 and 20 days, two open: half is paid after = 20",
     ),
     Kpi(
         name="days_to_pay",
