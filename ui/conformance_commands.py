@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from eventlog.cutoffs import refuse_cutoff
 from eventlog.errors import DataError
-from eventlog.log import DAY, timestamp
 from ui.opening import (
     moment_of,
     name_of,
@@ -89,11 +89,8 @@ def conformance(
     decided = policy_now(settings_now(), policy)
     events, _ = read(log, mapping, query, sheet, day_first=day_first, quiet=as_json)
     moment = moment_of(cutoff, "--cutoff") if cutoff else events.ends_at
-    if moment > events.ends_at + DAY:
-        raise DataError(
-            f"--cutoff {cutoff} lies after the log's end on {timestamp(events.ends_at):%Y-%m-%d}: "
-            "nobody knows which letters were sent then. Choose a day up to the one after it."
-        )
+    if cutoff:
+        refuse_cutoff(events, moment)
     converted = rates_now(events, rates, decided)
     with stages("Conformance", steps=3, quiet=as_json) as say:
         say("ledger")

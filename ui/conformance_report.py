@@ -91,9 +91,11 @@ def _notes(log: EventLog, found: Conformance, policy: Policy) -> list[str]:
     if not policy.dunning_days:
         return ["The policy names no dunning_days, so it calls for no letter. List them there."]
     if not (known_by(log.known_at, found.cutoff) & (due != NONE)).any():
+        if (due != NONE).any():
+            return ["No due date is known at the cutoff yet. Choose a later --cutoff."]
         return [
-            "No invoice has a due date that is known at the cutoff, so no letter is ever due. Add "
-            "the column PaymentDueDate to the log, or name it in a mapping file."
+            "No invoice has a due date, so no letter is ever due. Add the column PaymentDueDate to "
+            "the log, or name it in a mapping file."
         ]
     if not len(found.sent):
         return [

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from eventlog.cutoffs import refuse_cutoff
 from eventlog.errors import DataError, SettingsError
-from eventlog.log import DAY, timestamp
+from eventlog.log import timestamp
 from ui.opening import (
     moment_of,
     name_of,
@@ -155,11 +156,8 @@ def process(
     until = moment_of(posted_until, "--posted-until") if posted_until else None
     events, _ = read(log, mapping, query, sheet, day_first=day_first, quiet=as_json)
     moment = moment_of(cutoff, "--cutoff") if cutoff else events.ends_at
-    if moment > events.ends_at + DAY:
-        raise DataError(
-            f"--cutoff {cutoff} lies after the log's end on {timestamp(events.ends_at):%Y-%m-%d}: "
-            "nobody knows what happened then. Choose a day up to the one after it."
-        )
+    if cutoff:
+        refuse_cutoff(events, moment)
     with stages("Process", steps=5, quiet=as_json) as say:
         say("traces")
         history = history_of(

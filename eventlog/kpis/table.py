@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eventlog.blocks import first_customers, in_parallel
-from eventlog.errors import DataError
+from eventlog.cutoffs import refuse_cutoff
 from eventlog.kpis import (
     adherence,
     ageing,
@@ -35,7 +35,7 @@ from eventlog.kpis.months import Months, months_until
 from eventlog.kpis.seen import Measure, Seen
 from eventlog.kpis.totals import Total, add_up, merged
 from eventlog.ledger import keep_ledger
-from eventlog.log import DAY, EventLog, timestamp
+from eventlog.log import EventLog, timestamp
 from eventlog.policy import Policy
 from eventlog.rates import Rates, rates_for
 
@@ -152,7 +152,7 @@ def kpi_table(
     SettingsError
         If a KPI or a dimension is unknown, or there are too few or too many months.
     """
-    _refuse_cutoff(log, cutoff)
+    refuse_cutoff(log, cutoff)
     wanted = chosen(kpis)
     per_currency = False
     if rates is None:
@@ -170,18 +170,6 @@ def kpi_table(
     frame = pd.DataFrame(columns, columns=list(COLUMNS))
     texts = [name for name in COLUMNS if frame[name].dtype == object]
     return frame.astype(dict.fromkeys(texts, "str"))
-
-
-def _refuse_cutoff(log: EventLog, cutoff: int) -> None:
-    if not len(log):
-        raise DataError("The log has no events, so there is nothing to compute. Give another log.")
-    first, last = int(log.known_at.min()), log.ends_at
-    if cutoff > last + DAY or cutoff <= first:
-        raise DataError(
-            f"The cutoff {timestamp(cutoff):%Y-%m-%d %H:%M} lies outside the log, which tells what "
-            f"happened from {timestamp(first):%Y-%m-%d} to {timestamp(last):%Y-%m-%d}. Choose a "
-            "day between."
-        )
 
 
 def _several_currencies(log: EventLog) -> bool:

@@ -119,14 +119,23 @@ def test_a_log_without_due_dates_is_said_to_have_none(run):
     assert found["totals"]["adherence"] is None
 
 
+def test_due_dates_that_are_known_later_only_are_said_to_be(files, run):
+    pd.DataFrame(
+        {
+            "InvoiceNumber": ["A", "A"],
+            "ActivityName": ["Invoice Posted and Sent", "Dunning Letter Generated"],
+            "EventTime": ["2024-01-01", "2024-03-05"],
+            "PaymentDueDate": [None, "2024-02-01"],
+        }
+    ).to_parquet(files / "later.parquet")
+    told = words(run("--cutoff", "2024-02-20", log="later.parquet"))
+    assert "No due date is known at the cutoff yet. Choose a later --cutoff." in told
+
+
 def test_a_policy_without_letters_is_said_to_have_none(run, tmp_path):
     policy = tmp_path / "none.toml"
     policy.write_text('dunning_days = []\nreporting_currency = "EUR"\n')
     assert "The policy names no dunning_days" in words(run("--policy", str(policy)))
-
-
-def test_before_the_first_invoice_there_is_nothing(run):
-    assert "No letter was called for and none was sent." in words(run("--cutoff", "2001-01-01"))
 
 
 def test_several_currencies_need_a_rate_table(run):
@@ -138,7 +147,8 @@ def test_several_currencies_need_a_rate_table(run):
 @pytest.mark.parametrize(
     ("options", "error", "match"),
     [
-        (["--cutoff", "2031-01-01"], DataError, "lies after the log's end"),
+        (["--cutoff", "2031-01-01"], DataError, "lies outside the log"),
+        (["--cutoff", "2001-01-01"], DataError, "lies outside the log"),
         (["--cutoff", "soon"], SettingsError, "no date"),
         (["--out", "letters.txt"], DataError, "neither .csv nor .xlsx"),
     ],

@@ -159,6 +159,7 @@ def test_explaining_one_says_formula_exclusions_source_and_example():
         (["--kpi", "dos"], SettingsError, "There is no KPI dos"),
         (["--by", "weather"], SettingsError, "cannot be cut by 'weather'"),
         (["--cutoff", "2031-01-01"], DataError, "lies outside the log"),
+        (["--cutoff", "2001-01-01"], DataError, "lies outside the log"),
         (["--cutoff", "soon"], SettingsError, "no date"),
         (["--policy", "none.toml"], NotFoundError, "no policy file"),
         (["--out", "none/x.csv"], DataError, "no folder"),

@@ -139,7 +139,8 @@ def test_no_invoice_left_says_what_to_loosen_and_draws_nothing(home: Path) -> No
         (["--map", "map.png"], DataError, "neither .svg nor .dot"),
         (["--map", "policy.toml"], DataError, "Add --overwrite"),
         (["--where", "Enterprise"], SettingsError, "NAME=VALUE"),
-        (["--cutoff", "2100-01-01"], DataError, "lies after the log's end"),
+        (["--cutoff", "2100-01-01"], DataError, "lies outside the log"),
+        (["--cutoff", "2010-01-01"], DataError, "lies outside the log"),
         ([], DataError, "keep to one: --where CurrencyCode="),
         (["--compare", "A=1", "A=2", "--compare-by", "A"], SettingsError, "exclude each other"),
         (
