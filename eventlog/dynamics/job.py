@@ -20,7 +20,15 @@ from eventlog.dynamics.engine import connected
 from eventlog.dynamics.enums import Enums
 from eventlog.dynamics.extract import choose_companies, extract_events, extraction_time
 from eventlog.dynamics.increment import changes, lacking_columns, merge_kept, watermark
-from eventlog.dynamics.kept import Run, drop_others, keep_rows, read_run, with_run
+from eventlog.dynamics.kept import (
+    Run,
+    drop_others,
+    keep_rows,
+    own_folders,
+    read_run,
+    refuse_foreign_folder,
+    with_run,
+)
 from eventlog.dynamics.queries import tables_read
 from eventlog.dynamics.source import Export, load_export
 from eventlog.dynamics.totals import (
@@ -154,9 +162,11 @@ def import_export(
     Raises
     ------
     NotFoundError, SettingsError, DataError
-        As the steps do; and DataError if the money of tables and log does not tie. Nothing is
-        written then.
+        As the steps do; and DataError if the money of tables and log does not tie, or the rows
+        would be kept in a folder that is not duecast's own. Nothing is written then.
     """
+    if keep:
+        refuse_foreign_folder(out)
     earlier = read_run(out) if incremental and out.exists() else None
     with connected() as connection:
         export = load_export(
@@ -199,8 +209,9 @@ def import_export(
             if keep:
                 _tell(progress, "keeping tables", 0.95)
                 keep_rows(connection, out, run.kept)
+            own = own_folders(out)
             temporary.replace(out)
-            drop_others(out, run.kept)
+            drop_others(out, run.kept, own)
         except OSError as error:
             raise DataError(
                 f"{out} cannot be written: {error.strerror}. Check the folder."

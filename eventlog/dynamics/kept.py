@@ -1,13 +1,15 @@
 """The rows that a run keeps beside its log, and the note in the log which rows are its own.
 
 A run writes the rows under a name of their own and the log after them; only then are earlier rows
-removed. So whatever interrupts it, a log and the rows it names belong together.
+removed. So whatever interrupts it, a log and the rows it names belong together. What duecast did
+not write there is never touched.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eventlog.dynamics.queries import columns_read, tables_read
-from eventlog.dynamics.schema import Table
+from eventlog.dynamics.schema import TABLE_NAMED, Table
 from eventlog.dynamics.source import key_of
 from eventlog.errors import DataError, NotReadyError
 
@@ -25,6 +27,8 @@ METADATA_KEY = b"duecast.dynamics"
 #: Rows changed this long before the last run's latest change are read again from a database:
 #: transactions may be stamped before they can be seen.
 OVERLAP = timedelta(days=1)
+#: File in a folder of kept rows that says who wrote it.
+MARKER = ".duecast"
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,41 @@ def kept_rows(out: Path, run: Run, table: Table) -> pa.Table | None:
         ) from error
 
 
+def own_folders(out: Path) -> frozenset[str]:
+    """Names of the folders beside a log that imports wrote: marked, or named by the log itself."""
+    try:
+        metadata = pq.read_schema(out).metadata or {}
+    except (pa.ArrowException, OSError):
+        metadata = {}
+    stated = json.loads(metadata[METADATA_KEY])["kept"] if METADATA_KEY in metadata else ""
+    folder = folder_of(out)
+    return frozenset(
+        path.name
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.is_dir()
+        and not path.is_symlink()
+        and (path.name == stated or (path / MARKER).is_file())
+    )
+
+
+def refuse_foreign_folder(out: Path) -> None:
+    """Refuse to keep rows where somebody else's files are.
+
+    Raises
+    ------
+    DataError
+        If the folder for kept rows is a file, or holds something but nothing of an import.
+    """
+    folder = folder_of(out)
+    if folder.is_dir() and (own_folders(out) or not any(folder.iterdir())):
+        return
+    if folder.exists():
+        raise DataError(
+            f"The tables would be kept in {folder}, which duecast did not write. Move it, choose "
+            "another name for --out, or add --no-keep-tables."
+        )
+
+
 def keep_rows(connection: duckdb.DuckDBPyConnection, out: Path, name: str) -> None:
     """Write the rows of all tables that the queries read for the next run.
 
@@ -129,16 +168,21 @@ def keep_rows(connection: duckdb.DuckDBPyConnection, out: Path, name: str) -> No
     folder = folder_of(out) / name
     partial = folder.with_name(f"{name}.part")
     try:
-        shutil.rmtree(partial, ignore_errors=True)
+        _remove_kept(partial)
         partial.mkdir(parents=True)
+        (partial / MARKER).touch()
         for table in tables_read():
             columns = [f'"{column}"' for column in _kept_columns(table)]
             rows = connection.sql(
                 f'SELECT {", ".join([*columns, "version", "changed"])} FROM "{table.name}"'
             ).to_arrow_table()
             pq.write_table(rows, partial / f"{table.name}.parquet", compression="zstd")
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
+        if folder.is_dir():
+            for path in sorted(partial.iterdir()):
+                path.replace(folder / path.name)
+            partial.rmdir()
+        else:
+            partial.rename(folder)
     except OSError as error:
         raise DataError(
             f"The tables cannot be kept in {folder_of(out)}: {error.strerror}. Check the folder, "
@@ -146,13 +190,31 @@ def keep_rows(connection: duckdb.DuckDBPyConnection, out: Path, name: str) -> No
         ) from error
 
 
-def drop_others(out: Path, name: str) -> None:
-    """Remove kept rows that no longer belong to the log; all of them for the name ""."""
+def drop_others(out: Path, name: str, own: Collection[str]) -> None:
+    """Remove kept rows that no longer belong to the log; all of them for the name "".
+
+    Parameters
+    ----------
+    out : Path
+    name : str
+        Folder of the rows that the log was made of.
+    own : collection of str
+        Folders that may go: `own_folders` before the log was replaced.
+    """
     folder = folder_of(out)
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.name != name and path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-    if not name and folder.is_dir() and not any(folder.iterdir()):
+    for other in sorted(set(own) - {name}):
+        _remove_kept(folder / other)
+    if own and not name and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _remove_kept(folder: Path) -> None:
+    """Remove what `keep_rows` wrote into a folder, and the folder if nothing else is in it."""
+    written = {f"{table.name}.parquet" for table in TABLE_NAMED.values()} | {MARKER}
+    with suppress(OSError):
+        for path in sorted(folder.iterdir(), reverse=True):
+            if path.name in written:
+                path.unlink()
         folder.rmdir()
 
 

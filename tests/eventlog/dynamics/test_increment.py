@@ -14,7 +14,7 @@ from eventlog.dynamics.engine import connected
 from eventlog.dynamics.enums import read_enums
 from eventlog.dynamics.increment import merge_kept
 from eventlog.dynamics.job import Imported, import_export
-from eventlog.dynamics.kept import Run, folder_of, keep_rows
+from eventlog.dynamics.kept import MARKER, Run, folder_of, keep_rows
 from eventlog.dynamics.source import load_export
 from eventlog.errors import DataError, DuecastError, NotReadyError, SettingsError
 from eventlog.policy import Policy
@@ -185,3 +185,49 @@ def test_a_run_that_fails_leaves_log_and_kept_rows_as_they_were(log, tmp_path):
     assert log.read_bytes() == before
     assert sorted(folder_of(log).rglob("*")) == kept
     assert not list(tmp_path.glob(".*part*"))
+
+
+@pytest.mark.parametrize("marked", [True, False], ids=["marked", "of an earlier duecast"])
+@pytest.mark.parametrize("keep", [True, False])
+def test_only_rows_that_an_import_kept_are_dropped(keep, marked, log, tmp_path):
+    tables, old = folder_of(log), _kept(log)
+    if not marked:
+        (tables / old / MARKER).unlink()
+    (tables / "mine").mkdir()
+    for mine in (tables / "mine" / "CustTrans.parquet", tables / "note.txt"):
+        mine.write_text("mine")
+    run(write(tmp_path / "export", after()), log, keep=keep)
+    left = {path.relative_to(tables).as_posix() for path in tables.rglob("*")}
+    own = {name for name in left if name.split("/")[0] == _kept(log)} if keep else set()
+    assert left - own == {"mine", "mine/CustTrans.parquet", "note.txt"}
+    assert bool(own) is keep
+    assert not (tables / old).exists()
+
+
+def test_a_file_beside_the_kept_rows_survives_and_the_next_run_goes_on(log, tmp_path):
+    note = folder_of(log) / _kept(log) / "note.txt"
+    note.write_text("mine")
+    run(write(tmp_path / "same", BEFORE), log, incremental=True)
+    assert note.read_text() == "mine"
+    run(write(tmp_path / "export", SINCE), log, incremental=True)
+    assert note.read_text() == "mine"
+    assert [path.name for path in note.parent.iterdir()] == ["note.txt"]
+
+
+def test_without_kept_rows_their_folder_goes(log, tmp_path):
+    run(write(tmp_path / "export", after()), log, keep=False)
+    assert not folder_of(log).exists()
+
+
+@pytest.mark.parametrize("place", ["log.tables", "log.tables/mine/notes"])
+def test_a_folder_of_someone_else_is_refused_before_anything_is_written(place, tmp_path):
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).write_text("mine")
+    export, log = write(tmp_path / "export", BEFORE), tmp_path / "log.parquet"
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(DataError, match=r"log\.tables, which duecast did not write"):
+        run(export, log)
+    assert sorted(tmp_path.rglob("*")) == before
+    run(export, log, keep=False)
+    assert (tmp_path / place).read_text() == "mine"
+    assert log.is_file()
