@@ -16,11 +16,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from eventlog.dunning import Sent, Verdict, dunned
-from eventlog.known import Codes, Ints, last_known, starts_of
+from eventlog.known import Codes, Ints
 from eventlog.ledger import Ledger
 from eventlog.log import NONE, EventLog, datetimes, units
 from eventlog.policy import Policy
 from eventlog.rates import Rates, converted, currency_of_invoices
+from eventlog.stated import NOT_STATED, last_stated
 
 __all__ = [
     "DECIDED",
@@ -40,7 +41,6 @@ By = Literal["", "level", "segment", "collector", "month"]
 #: took its place.
 DECIDED = (Verdict.ON_TIME, Verdict.EARLY, Verdict.LATE, Verdict.SKIPPED, Verdict.MISSING)
 _COLUMN_OF = {"segment": "CustomerSegment", "collector": "CollectorAssigned"}
-NOT_STATED = "not stated"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def adherence(log: EventLog, found: Conformance, rates: Rates, by: By = "") -> p
         Balances are converted at the rate of the day on which the letter became due.
     by : {'', 'level', 'segment', 'collector', 'month'}
         One row for each; '' is one row in all. Segment and collector are those known when the
-        letter became due, month is that of its due date.
+        letter became due, by `eventlog.stated.last_stated`; month is that of its due date.
 
     Returns
     -------
@@ -226,33 +226,30 @@ def _groups(
     """Code of the group of each letter, and what the groups are called, in their order."""
     if not by:
         return np.zeros(len(invoice), dtype=np.int64), [""]
-    values: NDArray[Any]
-    if by == "level":
-        values = level.astype(np.int64)
-    elif by == "month":
+    if by in _COLUMN_OF:
+        return _stated_groups(log, _COLUMN_OF[by], invoice, moment)
+    values: NDArray[Any] = level.astype(np.int64)
+    if by == "month":
         values = datetimes(np.ascontiguousarray(moment)).astype("datetime64[M]").astype(str)
-    else:
-        values = stated_by(log, _COLUMN_OF[by], invoice, moment)
     code, labels = pd.factorize(values, sort=True)
     return code.astype(np.int64), list(labels)
 
 
-def stated_by(log: EventLog, name: str, invoice: Codes, moment: Ints) -> NDArray[np.object_]:
-    """What the invoice's rows last stated of a text by a moment; `NOT_STATED` where nothing.
-
-    Parameters
-    ----------
-    invoice, moment : ndarray, shape (n,)
-    """
+def _stated_groups(
+    log: EventLog, name: str, invoice: Codes, moment: Ints
+) -> tuple[NDArray[np.int64], list[object]]:
+    """Groups by a text, as the KPIs cut by it: sorted, `NOT_STATED` last."""
     column = log.columns.get(name)
     if column is None:
-        return np.full(len(invoice), NOT_STATED, dtype=object)
-    rows = log.of_invoice[column.stated()[log.of_invoice]]
-    starts = starts_of(log.invoice[rows], log.n_invoices)
-    at = last_known(starts, log.known_at[rows], invoice, moment)
-    levels = np.array([*column.levels, NOT_STATED], dtype=object)
-    code = np.append(column.values[rows].astype(np.int64), -1)[at]  # -1, nothing, is the last
-    return levels[code]
+        labels: list[object] = [NOT_STATED] if len(invoice) else []
+        return np.zeros(len(invoice), dtype=np.int64), labels
+    customer = log.invoice_customer[invoice]
+    stated = last_stated(log, name, invoice, customer, np.ascontiguousarray(moment), {})
+    order = np.argsort(np.array(column.levels, dtype=object), kind="stable")
+    rank = np.append(np.argsort(order), len(order))  # -1, nothing, is the last
+    present, code = np.unique(rank[stated], return_inverse=True)
+    names = [*(column.levels[place] for place in order), NOT_STATED]
+    return code.astype(np.int64), [names[place] for place in present]
 
 
 def _over(part: NDArray[np.generic], whole: NDArray[np.generic]) -> NDArray[np.float64]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from eventlog.known import Ints
-from eventlog.kpis.groups import NOT_STATED, last_value
 from eventlog.kpis.seen import Amounts, Mask, Measure, Seen, Spells
 from eventlog.kpis.turns import Turn
 from eventlog.log import NONE
+from eventlog.stated import NOT_STATED, last_of
 from eventlog.template import Role
 
 _OPENED = int(Role.DISPUTE_OPENED)
@@ -77,6 +77,7 @@ def _reasons(seen: Seen, step: Ints, invoice: Ints) -> tuple[Ints, tuple[str, ..
     event = seen.log.of_invoice[seen.ledger.steps["event"][step]]
     own = column.values[event].astype(np.int64)
     at = np.full(len(invoice), seen.cutoff, dtype=np.int64)
-    last = last_value(seen, "DisputeReason", invoice.astype(np.int32), at)
+    asked = invoice.astype(np.int32)
+    last = last_of("invoice", seen.log, "DisputeReason", asked, at, seen.stated)
     reason = np.where(own >= 0, own, last)
     return np.where(reason < 0, len(column.levels), reason), (*column.levels, NOT_STATED)

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from eventlog.errors import SettingsError
-from eventlog.known import Codes, Ints, known_by, last_known, starts_of
-from eventlog.kpis.seen import Rows, Seen, Stated
+from eventlog.known import Ints, known_by
+from eventlog.kpis.seen import Rows, Seen
 from eventlog.log import EventLog
 from eventlog.rates import first_currency
+from eventlog.stated import NOT_STATED, last_stated, or_of_customer
 
 #: Dimensions by the name that a user gives, and the column of the log behind each.
 COLUMN_OF = {
@@ -22,7 +23,6 @@ COLUMN_OF = {
     "currency": "CurrencyCode",
     "customer group": "CustomerGroup",
 }
-NOT_STATED = "(not stated)"
 MOST_GROUPS = 500
 
 
@@ -97,46 +97,9 @@ def _group_of(seen: Seen, rows: Rows, dimension: Dimension) -> Ints:
         level, since = first_currency(log)
         stated = known_by(np.append(since, 0)[rows.invoice], rows.moment)
         own = np.where(stated, np.append(level, np.int32(-1))[rows.invoice], -1)
+        code = or_of_customer(
+            own.astype(np.int64), log, column_name, rows.customer, rows.moment, seen.stated
+        )
     else:
-        own = last_value(seen, column_name, rows.invoice, rows.moment)
-    code = own.astype(np.int64)
-    lacking = np.flatnonzero(code < 0)
-    if len(lacking):
-        code[lacking] = last_value_of_customer(
-            seen, column_name, rows.customer[lacking], rows.moment[lacking]
-        )
+        code = last_stated(log, column_name, rows.invoice, rows.customer, rows.moment, seen.stated)
     return np.where(code < 0, nobody, code)
-
-
-def last_value(seen: Seen, column: str, invoice: Codes, moment: Ints) -> Ints:
-    """Last value of a column that rows of an invoice state by a moment, shape (n,); -1 if none."""
-    return _last(_stated(seen, "invoice", column), invoice, moment)
-
-
-def last_value_of_customer(seen: Seen, column: str, customer: Codes, moment: Ints) -> Ints:
-    """Last value of a column that any row of a customer states by a moment; -1 if none."""
-    return _last(_stated(seen, "customer", column), customer, moment)
-
-
-def _last(stated: Stated, entity: Codes, moment: Ints) -> Ints:
-    position = last_known(stated.starts, stated.known_at, entity, moment)
-    if not len(stated.value):
-        return position
-    return np.where(position < 0, -1, stated.value[position])
-
-
-def _stated(seen: Seen, whose: str, column: str) -> Stated:
-    """Rows that state a column, by invoice or by customer."""
-    if (whose, column) not in seen.stated:
-        log, values = seen.log, seen.log.columns[column]
-        if whose == "invoice":
-            rows = log.of_invoice[values.stated()[log.of_invoice]]
-            entity, n = log.invoice[rows], log.n_invoices
-        else:
-            rows = np.flatnonzero(values.stated())
-            rows = rows[np.lexsort((log.known_at[rows], log.customer[rows]))]
-            entity, n = log.customer[rows], log.n_customers
-        seen.stated[whose, column] = Stated(
-            starts_of(entity, n), log.known_at[rows], values.values[rows].astype(np.int64)
-        )
-    return seen.stated[whose, column]

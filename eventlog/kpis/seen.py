@@ -17,28 +17,13 @@ from eventlog.log import DAY, NONE, EventLog
 from eventlog.open_invoices import open_at
 from eventlog.policy import Policy
 from eventlog.rates import InvoiceRates, Rates, converted
+from eventlog.stated import Kept
 
 States = NDArray[np.void]
 #: What is asked of invoices at the cutoff, and of open ones at the ends of months.
 FINAL = ("issued_at", "due_date", "closed", "closed_at", "amount", "credited", "n_promises")
 _OPEN = ("balance", "due_date", "disputed")
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Stated:
-    """The rows that state a column, in (entity, known time) order.
-
-    Attributes
-    ----------
-    starts : ndarray of int64, shape (n_entities + 1,)
-    known_at, value : ndarray of int64, shape (n_stated,)
-        When each row became known, and the code that it states.
-    """
-
-    starts: Ints
-    known_at: Ints
-    value: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +149,7 @@ class Seen:
     months: Months
     policy: Policy
     rates: Rates
-    stated: dict[tuple[str, str], Stated] = field(default_factory=dict)
+    stated: Kept = field(default_factory=dict)
 
     @property
     def cutoff(self) -> int:

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from eventlog.conformance import (
-    NOT_STATED,
     Conformance,
     Sent,
     Verdict,
@@ -27,8 +26,10 @@ from eventlog.policy import Policy
 from eventlog.rates import rates_for, rates_from_table
 from eventlog.reader import log_from_frame
 from eventlog.simulate import Company, rate_table, simulate
+from eventlog.stated import NOT_STATED
 from tests.builders import happened, make_log
 from tests.eventlog.dunning_oracle import by_definition, names
+from tests.eventlog.kpis.reading import table_of
 
 #: Letters 7, 21 and 35 days past due, three days' tolerance.
 POLICY = Policy()
@@ -371,10 +372,37 @@ def test_groups_add_up_to_the_whole():
 def test_a_collector_answers_for_what_became_due_under_them():
     log = four_invoices()
     told = adherence(log, found_at(log, "2024-01-28"), rates_for(log, None), "collector")
-    assert told["collector"].tolist() == ["Jo", NOT_STATED]
-    assert told["on_time"].tolist() == [1, 1]
+    assert told["collector"].tolist() == ["Jo", "Kim"]  # the customer's, where B, C, D state none
+    assert told["on_time"].tolist() == [2, 0]
     sent = sent_letters(log, found_at(log, "2024-01-28"), "collector")
-    assert dict(zip(sent["collector"], sent["letters"], strict=True)) == {"Kim": 1, NOT_STATED: 2}
+    assert dict(zip(sent["collector"], sent["letters"], strict=True)) == {"Jo": 1, "Kim": 2}
+
+
+def test_collectors_are_those_of_the_kpi():
+    log = make_log(
+        posted("A", customer="Acme"),
+        happened("A", "letter", "2024-01-17", level=1, customer="Acme"),
+        posted("B", customer="Acme", CollectorAssigned="Jo", due="2024-12-01"),
+        posted("C", customer="Bolt", due="2024-01-09"),
+        happened("C", "letter", "2024-01-25", level=1, customer="Bolt"),
+        happened("D", "post", "2024-01-12", customer="Bolt", CollectorAssigned="Kim"),
+        posted("E", customer="Coil"),
+        happened("F", "post", "2024-03-01", customer="Coil", CollectorAssigned="Lee"),
+        happened("A", "note", "2024-02-03", CollectorAssigned="Max", customer="Acme"),
+    )
+    told = adherence(log, found_at(log, "2024-02-01"), rates_for(log, None), "collector")
+    assert told["collector"].tolist() == ["Jo", "Kim", NOT_STATED]
+    kpi = table_of(log, "2024-02-01", "dunning_adherence", by=("collector",), months=1)
+    kpi = kpi[(kpi["dimension"] == "collector") & (kpi["part"] == "all")]
+    assert kpi["group"].tolist() == told["collector"].tolist()
+    np.testing.assert_array_equal(kpi["value"], told["adherence"])
+    np.testing.assert_array_equal(kpi["denominator"], told["decided"])
+
+
+def test_without_the_column_nobody_is_named():
+    log = make_log(posted())
+    told = adherence(log, found_at(log, "2024-02-01"), rates_for(log, None), "segment")
+    assert told["segment"].tolist() == [NOT_STATED]
 
 
 def test_several_currencies_are_added_at_the_rate_of_the_due_day():

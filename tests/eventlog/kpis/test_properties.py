@@ -193,7 +193,7 @@ def no_moment(starts, known_at, entity, moment):
         ("eventlog.kpis.dunning.known_by", no_border),
         ("eventlog.kpis.credit_limits.known_by", no_border),
         ("eventlog.kpis.credit_limits.last_known", no_moment),
-        ("eventlog.kpis.groups.last_known", no_moment),
+        ("eventlog.stated.last_known", no_moment),
         ("eventlog.kpis.productivity.last_known", no_moment),
     ],
 )
