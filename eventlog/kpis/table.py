@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from eventlog.blocks import first_customers, in_parallel
 from eventlog.cutoffs import refuse_cutoff
+from eventlog.errors import DataError
 from eventlog.kpis import (
     adherence,
     ageing,
@@ -38,6 +39,7 @@ from eventlog.ledger import keep_ledger
 from eventlog.log import EventLog, timestamp
 from eventlog.policy import Policy
 from eventlog.rates import Rates, rates_for
+from eventlog.stated import NOT_STATED
 
 #: Everything together: a dimension with one group.
 ALL = "all"
@@ -121,8 +123,9 @@ def kpi_table(
         Microseconds. A month's last moment, and the first one after it, close that month; another
         moment is the end of a running month, which comes last.
     rates : Rates, optional
-        Needed where the log has several currencies, unless it is cut by currency alone: then each
-        group's money is in its own currency, and money of all together is left empty.
+        Needed where the log has several currencies and amounts are to be added, unless it is cut
+        by currency alone: then each group's money is in its own currency, and money of all
+        together is left empty.
     months : int
         Whole calendar months to show.
     by : sequence of str
@@ -157,7 +160,8 @@ def kpi_table(
     per_currency = False
     if rates is None:
         per_currency = _several_currencies(log) and [*by] == ["currency"]
-        rates = _as_they_stand() if per_currency else rates_for(log, None)
+        mixes = not per_currency and any(kpi.is_money or kpi.of_customers for kpi in wanted)
+        rates = _without_table(log) if mixes else _as_they_stand()
     dimensions = tuple(dimension_of(log, name) for name in dict.fromkeys(by))
     plan = _Plan(wanted, months_until(cutoff, months), dimensions, policy, rates)
     totals, happened = _totals_of(log, plan, threads, progress)
@@ -175,6 +179,17 @@ def kpi_table(
 def _several_currencies(log: EventLog) -> bool:
     column = log.columns.get("CurrencyCode")
     return column is not None and len(column.levels) > 1
+
+
+def _without_table(log: EventLog) -> Rates:
+    """What a log in one currency needs: no conversion."""
+    try:
+        return rates_for(log, None)
+    except DataError as error:
+        raise DataError(
+            f"{error} Or cut by currency alone, with --by currency: each group's money then is in "
+            "its own."
+        ) from error
 
 
 def _as_they_stand() -> Rates:
@@ -249,8 +264,9 @@ def _pieces_of(
         piece = _long(kpi, found, dimension, plan.months, why)
         currency = reporting if "money" in kpi.unit else ""
         piece["currency"] = _texts(currency, len(piece["n"]))
-        if per_currency and "money" in kpi.unit:
-            piece["currency"] = piece["group"]
+        if per_currency and "money" in kpi.unit and dimension is not everything:
+            group = piece["group"]
+            piece["currency"] = np.where(group == NOT_STATED, "", group).astype(object)
         yield piece
 
 

@@ -87,8 +87,16 @@ def test_what_has_not_matured_is_missing_and_says_so():
 
 
 def test_several_currencies_without_rates_are_refused():
-    with pytest.raises(DataError, match=r"2 currencies \(EUR, USD\) and no rate table"):
+    with pytest.raises(
+        DataError, match=r"2 currencies \(EUR, USD\) and no rate table.*--by currency"
+    ):
         table_of(two_currencies(), "2024-04-01", by=("segment",))
+
+
+def test_without_rates_what_adds_no_money_is_told_of_several_currencies():
+    found = table_of(two_currencies(), "2024-04-01", "days_to_collect", "dispute_cycle_time")
+    assert figure(found, "days_to_collect", "2024-03")["n"] == 2
+    assert set(found["currency"]) == {""}
 
 
 def test_cut_by_currency_alone_each_group_is_in_its_own_and_no_sum_is_made():
@@ -100,6 +108,7 @@ def test_cut_by_currency_alone_each_group_is_in_its_own_and_no_sum_is_made():
     assert (dollars["value"], dollars["currency"]) == (70, "USD")
     whole = figure(found, "receivables", "2024-03")
     assert np.isnan(whole["value"])
+    assert whole["currency"] == ""
     assert whole["note"] == "amounts in several currencies: give a rate table"
     assert figure(found, "overdue_share", "2024-03", group="EUR")["value"] == 1
 
