@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from eventlog.cutoffs import refuse_cutoff
+from eventlog.cutoffs import cutoff_text, refuse_cutoff
 from eventlog.errors import DataError
 from ui.opening import (
     moment_of,
@@ -102,7 +102,7 @@ def conformance(
         if file is not None:
             write_letters(events, found, file)
     if as_json:
-        print_json(report)
+        print_json(report | {"cutoff": cutoff_text(moment)})
         return
     print_conformance(out, report)
     if file is not None:

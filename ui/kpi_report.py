@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from eventlog.cutoffs import cutoff_text
 from eventlog.kpis.catalogue import CHAPTERS, KPI_NAMED, KPIS, explained
 from eventlog.kpis.kpi import Kpi
 from eventlog.kpis.table import ALL
@@ -88,7 +89,13 @@ def _print_headline(out: Console, table: pd.DataFrame) -> None:
     months |= {full[-1]: full[-1]}
     months |= {full[-2]: "month before"} if len(full) > 1 else {}
     months |= {full[-13]: "a year before"} if len(full) > 12 else {}
-    shown = _table("Headline", "KPI", "unit", *(escape(text) for text in months.values()), "")
+    headings = [escape(text) for text in months.values()]
+    beside = [*months].index(full[-2]) + 1 if len(full) > 1 else len(months)
+    if len(full) > 1:
+        headings.insert(beside, "against the month before")
+    shown = _table("Headline", "KPI", "unit", *headings)
+    if len(full) > 1:
+        shown.columns[2 + beside].no_wrap = False
     notes: dict[str, list[str]] = {}
     for kpi in (kpi for kpi in KPIS if kpi.headline):
         rows = whole[whole["kpi"] == kpi.name].set_index("month")
@@ -99,11 +106,13 @@ def _print_headline(out: Console, table: pd.DataFrame) -> None:
             notes.setdefault(note or "nothing to show", []).append(kpi.title)
             continue
         values = {month: rows["value"].get(month) for month in months}
+        texts = [figure_text(value, kpi.unit) for value in values.values()]
+        if len(full) > 1:
+            texts.insert(beside, _direction(kpi, values[full[-1]], values[full[-2]]))
         shown.add_row(
             kpi.title,
             unit_text(kpi.unit, str(rows["currency"].iloc[0])),
-            *(figure_text(value, kpi.unit) for value in values.values()),
-            _direction(kpi, values.get(full[-1]), values.get(full[-2]) if len(full) > 1 else None),
+            *texts,
         )
     out.print(shown)
     for note, titles in notes.items():
@@ -263,7 +272,7 @@ def as_dict(table: pd.DataFrame, cutoff: int) -> dict[str, Any]:
     """The table for programs, with the formula of each KPI."""
     times = {name: table[name].dt.strftime("%Y-%m-%dT%H:%M:%S.%f") for name in ("starts", "ends")}
     return {
-        "cutoff": f"{timestamp(cutoff):%Y-%m-%dT%H:%M:%S.%f}",
+        "cutoff": cutoff_text(cutoff),
         "kpis": {
             name: {"title": kpi.title, "unit": kpi.unit, "formula": kpi.formula}
             for name, kpi in KPI_NAMED.items()

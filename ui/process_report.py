@@ -8,6 +8,7 @@ import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 
+from eventlog.cutoffs import cutoff_text
 from eventlog.log import timestamp
 from eventlog.process.comparison import Comparison
 from eventlog.process.history import History
@@ -48,7 +49,7 @@ def as_json(shown: dict[str, Any], top: int, bottlenecks: bool) -> dict[str, Any
     """Everything that was asked for, as plain values."""
     hidden = {"said", "cutoff", "steps", "bottlenecks", "overdue", "comparison", "rework"}
     found = {name: value for name, value in shown.items() if name not in hidden}
-    found["cutoff"] = f"{timestamp(shown['cutoff']):%Y-%m-%dT%H:%M:%S}Z"
+    found["cutoff"] = cutoff_text(shown["cutoff"])
     found["variants"] = rows_of(shown["variants"])
     found["steps"] = rows_of(shown["steps"])
     if bottlenecks:
@@ -103,7 +104,8 @@ def print_process(out: Console, shown: dict[str, Any], top: int, bottlenecks: bo
     top : int
         Rows of each table.
     bottlenecks : bool
-        Print both tables of where money waits; else the overdue one alone.
+        Print both tables of where money waits; else the overdue one alone, or none where groups
+        are compared.
     """
     selection = f" · {escape(shown['said'])}" if shown["said"] else ""
     out.print(
@@ -123,9 +125,10 @@ def print_process(out: Console, shown: dict[str, Any], top: int, bottlenecks: bo
     else:
         _print_variants(out, shown["variants"], shown["n_variants"])
         _print_steps(out, shown["steps"], top)
+    if bottlenecks or "comparison" not in shown:
         _print_waits(out, shown, "overdue", top)
-        if bottlenecks:
-            _print_waits(out, shown, "bottlenecks", top)
+    if bottlenecks:
+        _print_waits(out, shown, "bottlenecks", top)
     if "rework" in shown:
         print_rework(out, shown["rework"], top)
 

@@ -46,7 +46,7 @@ def words(result: Result) -> str:
 def test_the_first_screen_holds_the_headline_against_earlier_months(run):
     said = words(run("--cutoff", "2023-12-01"))
     assert "KPIs · cutoff 2023-12-01 00:00 UTC · log.parquet · money in EUR" in said
-    assert "2023-11 month before a year before" in said
+    assert "2023-11 month before against the month before a year before" in said
     assert "DSO, balance method days" in said
     assert "to date" not in said
 
@@ -75,6 +75,7 @@ def test_json_holds_the_formula_and_every_row(run):
     found = json.loads(
         run("--cutoff", "2023-12-01", "--kpi", "dso", "--months", "2", "--json").stdout
     )
+    assert found["cutoff"] == "2023-12-01T00:00:00Z"
     assert found["kpis"]["dso"]["unit"] == "days"
     assert [row["month"] for row in found["rows"]] == ["2023-10", "2023-11"]
     assert found["rows"][0]["starts"] == "2023-10-01T00:00:00.000000"
@@ -131,6 +132,8 @@ def test_without_rates_several_currencies_are_refused_or_shown_apart(run):
     assert isinstance(refused, DataError)
     assert "--rates FILE" in str(refused)
     said = words(run("--cutoff", "2023-12-01", "--by", "currency", rates=False))
+    assert "money in EUR" in said
+    assert ", all " not in said
     assert "Open receivables own currency" in said
     assert "amounts in several currencies: give a rate table" in said
 

@@ -83,6 +83,11 @@ def test_rework_and_a_comparison_are_printed(home: Path) -> None:
     said = run("log.parquet", "--rates", "rates.csv", "--compare-by", "2023-01-01", "--top", "2")
     assert "each invoice as it stood 90 days after its issue" in said
     assert "A: posted before 2023-01-01" in said
+    assert "money waits" not in said
+    words = ("log.parquet", "--rates", "rates.csv", "--compare-by", "Disputed", "--bottlenecks")
+    said = run(*words)
+    for title in ("A: Disputed=", "Where overdue money waits", "Where money waits"):
+        assert title in said
     said = run(
         *("log.parquet", "--rates", "rates.csv", "--top", "2", "--compare"),
         *("Outcome=written off", "Outcome=paid"),
