@@ -30,8 +30,6 @@ __all__ = [
     "Verdict",
     "adherence",
     "judge",
-    "letters",
-    "required_steps",
     "sent_letters",
     "worst_invoices",
 ]
@@ -72,16 +70,6 @@ def judge(log: EventLog, ledger: Ledger, policy: Policy, cutoff: int) -> Conform
         Of this log, under this policy.
     """
     return Conformance(*dunned(log, ledger, policy, cutoff), cutoff)
-
-
-def required_steps(log: EventLog, ledger: Ledger, policy: Policy, cutoff: int) -> NDArray[np.void]:
-    """Letters that the policy called for by a cutoff, shape (n_required,), see `Conformance`."""
-    return judge(log, ledger, policy, cutoff).required
-
-
-def letters(log: EventLog, ledger: Ledger, policy: Policy, cutoff: int) -> NDArray[np.void]:
-    """Letters sent as known at a cutoff, shape (n_letters,), see `Conformance`."""
-    return judge(log, ledger, policy, cutoff).sent
 
 
 def adherence(log: EventLog, found: Conformance, rates: Rates, by: By = "") -> pd.DataFrame:

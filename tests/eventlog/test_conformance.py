@@ -14,8 +14,6 @@ from eventlog.conformance import (
     Verdict,
     adherence,
     judge,
-    letters,
-    required_steps,
     sent_letters,
     worst_invoices,
 )
@@ -498,11 +496,3 @@ def test_who_writes_as_letters_fall_due_keeps_the_policy_entirely():
     assert len(found.required) == len(found.sent) == len(due)
     assert set(names(found.required["verdict"], Verdict)) == {"ON_TIME"}
     assert set(names(found.sent["verdict"], Sent)) == {"ON_TIME"}
-
-
-def test_the_functions_for_letters_due_and_sent_return_the_same():
-    log = four_invoices()
-    ledger, cutoff = keep_ledger(log, POLICY), micros("2024-01-28")
-    found = judge(log, ledger, POLICY, cutoff)
-    np.testing.assert_array_equal(required_steps(log, ledger, POLICY, cutoff), found.required)
-    np.testing.assert_array_equal(letters(log, ledger, POLICY, cutoff), found.sent)
