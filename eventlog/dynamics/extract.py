@@ -23,6 +23,7 @@ from eventlog.errors import DataError, SettingsError
 SOURCE_SYSTEM = "Microsoft Dynamics 365"
 #: Columns whose latest value is when the export was made, where nobody says it.
 _DATED = ("CustTrans.TransDate", "CustSettlement.TransDate", "CustInvoiceJour.InvoiceDate")
+_SHOWN = 3
 Progress = Callable[[str, float], None]
 
 
@@ -136,8 +137,8 @@ def extract_events(
     Raises
     ------
     DataError
-        If there is no invoice, or invoices are settled against transactions that are not in the
-        export or of a type of which nobody knows whether it is a payment.
+        If there is no invoice, a side of a settlement is not in the export, or invoices are settled
+        against transactions of a type of which nobody knows whether it is a payment.
     """
     for name, value in {**enums.parameters(), "extracted_at": extracted_at}.items():
         connection.execute(f"SET VARIABLE {name} = ?", [value])
@@ -149,6 +150,7 @@ def extract_events(
         if name == "base_invoices":
             _refuse_no_invoices(connection)
         if name == "base_settlements":
+            _refuse_lost_transactions(connection)
             _refuse_unknown_settlements(connection, enums)
     left_out = connection.execute(
         "SELECT what, reason, CAST(sum(n) AS BIGINT) AS rows FROM left_out GROUP BY ALL "
@@ -189,17 +191,29 @@ def _refuse_no_invoices(connection: duckdb.DuckDBPyConnection) -> None:
         )
 
 
+def _refuse_lost_transactions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Refuse settlements of which either side is not in the export: nothing could tie them."""
+    lost, total = first_row(
+        connection, "SELECT count(*) FILTER (WHERE lost), count(*) FROM settlement_side"
+    )
+    if not lost:
+        return
+    sides = connection.execute(
+        "SELECT DISTINCT company, coalesce(lost_id, 0) AS lost_id FROM settlement_side WHERE lost "
+        "ORDER BY ALL LIMIT ?",
+        [_SHOWN + 1],
+    ).fetchall()
+    shown = ", ".join(f"{number} of {company}" for company, number in sides[:_SHOWN])
+    more = ", …" if len(sides) > _SHOWN else ""
+    raise DataError(
+        f"{lost:,} of {total:,} rows of CustSettlement name a transaction that CustTrans of the "
+        f"same company lacks: RecId {shown}{more}. Export CustTrans whole, without a filter on "
+        "dates, types or companies."
+    )
+
+
 def _refuse_unknown_settlements(connection: duckdb.DuckDBPyConnection, enums: Enums) -> None:
     names = {number: label for label, number in enums.values["LedgerTransType"].items()}
-    missing = first_row(
-        connection, "SELECT count(*), min(stated_other_id) FROM applied WHERE kind = 'missing'"
-    )
-    if missing[0]:
-        raise DataError(
-            f"{missing[0]:,} settlements of invoices name a transaction that CustTrans of the same "
-            f"company lacks (such as RecId {missing[1]}). Export CustTrans without a filter on "
-            "dates or types."
-        )
     unknown = connection.execute(
         "SELECT other_type, count(*) FROM applied WHERE kind = 'unknown' GROUP BY 1 ORDER BY 1"
     ).fetchall()

@@ -7,13 +7,27 @@ FROM ReasonTableRef AS r
 JOIN CustWriteOffFinancialReasonsSetup AS s
     ON upper(s.Company) = r.DataAreaId AND s.Reason = r.Reason;
 
+-- Every row of CustSettlement that counts, and which transaction of it CustTrans lacks: none may.
+-- A row that names no other side (0) is only lacking one where it settles an invoice.
+CREATE TABLE settlement_side AS
+SELECT
+    s.DataAreaId AS company,
+    (s.TransRecId IS NOT NULL AND t.RecId IS NULL)
+        OR (o.RecId IS NULL AND (s.OffsetRecid IS NOT NULL OR i.invoice_id IS NOT NULL)) AS lost,
+    CASE WHEN s.TransRecId IS NOT NULL AND t.RecId IS NULL THEN s.TransRecId ELSE s.OffsetRecid END
+        AS lost_id
+FROM CustSettlement AS s
+LEFT JOIN CustTrans AS t ON t.DataAreaId = s.DataAreaId AND t.RecId = s.TransRecId
+LEFT JOIN CustTrans AS o ON o.DataAreaId = s.DataAreaId AND o.RecId = s.OffsetRecid
+LEFT JOIN invoice AS i ON i.company = s.DataAreaId AND i.invoice_id = s.TransRecId
+WHERE s.TransDate <= extracted_on() AND s.SettleAmountCur <> 0;
+
 CREATE TABLE applied AS
 SELECT
     i.company,
     i.invoice_id,
     o.RecId AS other_id,
     CASE
-        WHEN o.RecId IS NULL THEN 'missing'
         WHEN o.TransType = getvariable('general_journal') AND w.reason_id IS NOT NULL
             THEN 'write-off'
         WHEN o.TransType IN getvariable('payments') THEN 'payment'
@@ -24,14 +38,13 @@ SELECT
     END AS kind,
     o.TransType AS other_type,
     s.RecId AS settlement_id,
-    s.OffsetRecid AS stated_other_id,
     s.TransDate AS settled_on,
     s.SettleAmountCur AS amount,
     s.CreatedDateTime AS created_at,
     s.CreatedBy AS created_by
 FROM CustSettlement AS s
 JOIN invoice AS i ON i.company = s.DataAreaId AND i.invoice_id = s.TransRecId
-LEFT JOIN CustTrans AS o ON o.DataAreaId = s.DataAreaId AND o.RecId = s.OffsetRecid
+JOIN CustTrans AS o ON o.DataAreaId = s.DataAreaId AND o.RecId = s.OffsetRecid
 LEFT JOIN write_off_reason AS w
     ON w.company = o.DataAreaId AND w.reason_id = o.ReasonRefRecId
 WHERE s.TransDate <= extracted_on() AND s.SettleAmountCur <> 0;

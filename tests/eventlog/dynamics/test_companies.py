@@ -13,8 +13,9 @@ from eventlog.dynamics.engine import connected
 from eventlog.dynamics.enums import read_enums
 from eventlog.dynamics.extract import choose_companies, extract_events
 from eventlog.dynamics.source import load_export
-from eventlog.errors import SettingsError
-from tests.eventlog.dynamics.books import Rows, write
+from eventlog.errors import DataError, SettingsError
+from tests.eventlog.dynamics.books import Rows, customer, invoice, payment, write
+from tests.eventlog.dynamics.books import together as added
 from tests.eventlog.dynamics.test_rules import BOOKS
 
 AT = datetime.fromisoformat("2026-01-01")
@@ -137,3 +138,46 @@ def test_chosen_companies_are_all_that_is_left_and_others_are_refused(both, toge
 def test_rows_are_of_the_types_in_which_logs_are_written(together):
     assert together.schema.field("EventTime").type == pa.timestamp("us", tz="UTC")
     assert together.schema.field("PaymentAmount").type == pa.decimal128(19, 4)
+
+
+PAID = [
+    added(customer("C1", 1, name), invoice("A", 101, company=name), invoice("B", 102, company=name))
+    for name in ("DEMF", "USMF")
+]
+PAYMENTS = [
+    added(
+        payment(201, 101, 60, "2024-02-05", company=name),
+        payment(202, 102, 50, "2024-02-05", company=name),
+    )
+    for name in ("DEMF", "USMF")
+]
+
+
+@pytest.mark.parametrize(
+    ("lost", "match"),
+    [
+        (101, r"2 of 8 rows of CustSettlement name a .* lacks: RecId 101 of DEMF\. Export"),
+        (201, r"2 of 8 rows of CustSettlement name a .* lacks: RecId 201 of DEMF\. Export"),
+        (None, r"4 of 8 rows .*: RecId 101 of DEMF, 102 of DEMF, 201 of DEMF, …\. Export"),
+    ],
+    ids=["an invoice", "a payment", "a company"],
+)
+def test_settlements_of_transactions_that_another_company_has_are_refused(lost, match, tmp_path):
+    rows = added(*PAID, *PAYMENTS)
+    rows["CustTrans"] = [
+        row
+        for row in rows["CustTrans"]
+        if row["DataAreaId"] != "DEMF" or (lost is not None and row["RecId"] != lost)
+    ]
+    with pytest.raises(DataError, match=match):
+        extracted(write(tmp_path, rows))
+
+
+def test_settlements_of_companies_that_were_not_chosen_do_not_count(tmp_path):
+    rows = added(*PAID, *PAYMENTS)
+    rows["CustTrans"] = [row for row in rows["CustTrans"] if row["DataAreaId"] != "DEMF"]
+    with connected() as connection:
+        load_export(connection, write(tmp_path, rows), read_enums(None))
+        choose_companies(connection, ["USMF"])
+        chosen = extract_events(connection, read_enums(None), AT).rows
+    assert set(chosen["CompanyCode"].to_pylist()) == {"USMF"}
