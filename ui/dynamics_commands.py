@@ -15,9 +15,14 @@ from ui.options import JsonOption, PolicyOption
 from ui.progress import stages
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from eventlog.dynamics.enums import Enums
 
 commands = typer.Typer()
+
+#: Exit code of --check when rows refer to nothing.
+DANGLING = 1
 
 
 @commands.command("import-d365")
@@ -84,7 +89,9 @@ def import_d365(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Only see whether rows refer to rows that are there; write nothing."
+            "--check",
+            help="Only see whether rows refer to rows that are there; write nothing. Exit code 1: "
+            "some do not.",
         ),
     ] = False,
     policy: PolicyOption = None,
@@ -109,8 +116,19 @@ def import_d365(
     if print_enums:
         sys.stdout.write(as_toml(numbers))
         return
-    if check and source is not None:
-        _check(source, numbers, schema, as_json)
+    if check:
+        _refuse_with_check(
+            {
+                "--out": log is not None,
+                "--extracted-at": extracted_at is not None,
+                "--incremental": incremental,
+                "--since": since is not None,
+                "--no-keep-tables": not keep_tables,
+                "--policy": policy is not None,
+                "--overwrite": overwrite,
+            }
+        )
+        _check(source, numbers, company or (), schema, as_json)
         return
     if source is None or log is None:
         raise SettingsError(
@@ -144,16 +162,36 @@ def import_d365(
     print_import(out, made, log)
 
 
-def _check(source: str, enums: Enums, schema: str | None, as_json: bool) -> None:
-    """Print which rows of an export refer to nothing."""
+def _refuse_with_check(stated: Mapping[str, bool]) -> None:
+    """Refuse options of an import where nothing is imported."""
+    idle = [option for option, is_stated in stated.items() if is_stated]
+    if idle:
+        raise SettingsError(
+            f"--check writes no log, so {', '.join(idle)} {'does' if len(idle) == 1 else 'do'} not "
+            "go with it: leave out one or the other."
+        )
+
+
+def _check(
+    source: str | None, enums: Enums, companies: Sequence[str], schema: str | None, as_json: bool
+) -> None:
+    """Print which rows of an export refer to nothing, and leave with an exit code that says so."""
     from dataclasses import asdict
 
     from eventlog.dynamics.check import check_export
     from ui.dynamics_report import print_findings
 
+    if source is None:
+        raise SettingsError(
+            "--check needs an export to look at. Write `duecast import-d365 EXPORT --check`."
+        )
     with stages("Checking", quiet=as_json) as say:
-        export, findings = check_export(source, enums, schema=schema, progress=say)
+        export, findings = check_export(
+            source, enums, companies=companies, schema=schema, progress=say
+        )
     if as_json:
         print_json({"source": export.name, "findings": [asdict(finding) for finding in findings]})
-        return
-    print_findings(out, export, findings)
+    else:
+        print_findings(out, export, findings)
+    if findings:
+        raise typer.Exit(DANGLING)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from eventlog.dynamics.engine import connected
 from eventlog.dynamics.enums import Enums
+from eventlog.dynamics.extract import choose_companies
 from eventlog.dynamics.schema import TABLE_NAMED, BaseType, Table
 from eventlog.dynamics.source import Export, load_export
 from eventlog.errors import NotFoundError
@@ -116,6 +117,7 @@ def check_export(
     source: str | Path,
     enums: Enums,
     *,
+    companies: Sequence[str] = (),
     schema: str | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> tuple[Export, list[Finding]]:
@@ -129,6 +131,8 @@ def check_export(
     source : str or Path
         A folder, or a database URL.
     enums : Enums
+    companies : sequence of str
+        Legal entities to look at; default all.
     schema : str, optional
         Of the database.
     progress : callable, optional
@@ -137,7 +141,7 @@ def check_export(
     Returns
     -------
     export : Export
-        What was read.
+        What was looked at.
     findings : list of Finding
         Only of tables and columns that are in the export.
 
@@ -145,10 +149,12 @@ def check_export(
     ------
     NotFoundError, SettingsError, DataError
         As `eventlog.dynamics.source.load_export` does: required tables or columns are lacking,
-        cells cannot be read.
+        cells cannot be read. As `eventlog.dynamics.extract.choose_companies` does.
     """
     with connected() as connection:
         export = load_export(connection, source, enums, schema=schema, progress=progress)
+        if companies:
+            choose_companies(connection, companies)
         tables = {}
         for name in export.found:
             rows = connection.sql(f'FROM "{name}" WHERE NOT deleted').to_arrow_table()
@@ -157,7 +163,10 @@ def check_export(
                 if len(rows)
                 else []
             )
-    return export, [
+    looked_at = {
+        name: replace(found, rows=len(tables[name])) for name, found in export.found.items()
+    }
+    return replace(export, found=looked_at), [
         finding for reference in REFERENCES for finding in _dangling(tables, *reference)
     ]
 

@@ -20,11 +20,11 @@ BOOKS = together(
 )
 
 
-def typed(*words: object) -> str:
+def typed(*words: object, leaves: int = 0) -> str:
     done = CliRunner().invoke(app, ["import-d365", *map(str, words)])
     if isinstance(done.exception, DuecastError):
         raise done.exception
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == leaves, done.output
     return done.output
 
 
@@ -64,6 +64,13 @@ def test_enum_numbers_are_printed_as_the_file_that_is_read(tmp_path):
         (["export"], "needs an export and --out"),
         (["export", "--out", "log.csv"], "'log.csv' is no .parquet file"),
         (["export", "--out", "log.parquet", "--since", "2024-01-01"], "goes with --incremental"),
+        (["--check"], "--check needs an export to look at"),
+        (["export", "--check", "--out", "log.parquet"], "so --out does not go with it"),
+        (["export", "--check", "--extracted-at", "2024-01-01"], "so --extracted-at does not go"),
+        (
+            ["export", "--check", "--incremental", "--policy", "policy.toml"],
+            "so --incremental, --policy do not go with it",
+        ),
         (["nowhere", "--out", "log.parquet"], "no folder at nowhere"),
     ],
 )
@@ -71,3 +78,31 @@ def test_what_cannot_be_done_is_said(words, match, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DuecastError, match=match):
         typed(*words)
+
+
+def test_a_check_of_what_is_whole_says_so(export):
+    assert "every reference leads to a row that is there" in " ".join(
+        typed(export, "--check").split()
+    )
+
+
+def test_a_check_with_findings_leaves_with_1_for_the_companies_that_have_them(tmp_path):
+    whole, filtered = (
+        together(
+            customer(f"{name}1", rec, name),
+            invoice(name, rec + 1, account=f"{name}1", company=name),
+        )
+        for name, rec in (("USMF", 1), ("DEMF", 5))
+    )
+    filtered = together(
+        filtered, payment(9, 777, 60, "2024-02-05", company="DEMF", account="DEMF1")
+    )
+    export = write(tmp_path / "export", whole, filtered)
+    assert "CustSettlement.TransRecId" in typed(export, "--check", leaves=1)
+    found = json.loads(typed(export, "--check", "--company", "demf", "--json", leaves=1))
+    assert {(f["table"], f["rule"]) for f in found["findings"]} == {
+        ("CustSettlement", "dangling reference")
+    }
+    assert json.loads(typed(export, "--check", "--company", "USMF", "--json"))["findings"] == []
+    with pytest.raises(DuecastError, match="--company FRRT is not in the export"):
+        typed(export, "--check", "--company", "FRRT")
