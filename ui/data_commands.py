@@ -197,7 +197,11 @@ def simulate(
     ] = 0.0,
     as_d365: Annotated[
         bool,
-        typer.Option("--as-d365", help="Write the tables of Dynamics 365 instead of the log."),
+        typer.Option(
+            "--as-d365",
+            help="Write the tables of Dynamics 365 instead of the log. The company then does only "
+            "what a ledger can record, so its events differ a little from those without.",
+        ),
     ] = False,
     table_format: Annotated[
         TableFormat, typer.Option("--format", help="Of the tables of --as-d365.")
