@@ -23,7 +23,7 @@ demo: setup  ## a synthetic company from its log to the ranked worklist
 	$(BIN)/duecast demo
 
 test: setup  ## the whole test suite
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: setup  ## style, types and layers
 	$(BIN)/ruff check .

@@ -34,7 +34,7 @@ from training.labels import TARGETS, label
 LABEL_POLICY = Policy(still_open_days=14, write_off_horizon_days=60)
 
 quick = settings(
-    max_examples=30,
+    max_examples=12,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -106,7 +106,7 @@ def test_what_is_not_plain_is_declined(content: str | bytes) -> None:
 
 
 @pytest.mark.usefixtures("many_parts")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.lists(
         st.sampled_from(
@@ -128,7 +128,7 @@ def test_what_is_coded_is_what_arrow_splits(pieces: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("many_parts")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.binary(max_size=60) | st.text('ab,"\n\r', max_size=60).map(str.encode))
 def test_no_bytes_are_coded_otherwise_than_arrow_splits_them(content: bytes) -> None:
     coded = coded_cells(pa.py_buffer(content), ",", 2)

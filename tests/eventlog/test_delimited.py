@@ -162,7 +162,7 @@ def test_unknown_encodings_and_delimiters_are_refused(tmp_path: Path) -> None:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(content=st.binary(max_size=80) | st.text('ab12,;"\r\n\t', max_size=60).map(str.encode))
 def test_no_bytes_raise_anything_of_their_own(tmp_path: Path, content: bytes) -> None:

@@ -21,9 +21,9 @@ from tests.builders import frames, logs
 from tests.features.drawn import cutoffs_of, ledger_of
 
 quick = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
-few = settings(quick, max_examples=20)
+few = settings(quick, max_examples=12)
 #: For guards: find one counterexample and stop, the same one in every run.
 find = settings(
     quick, max_examples=300, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False

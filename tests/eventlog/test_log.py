@@ -28,7 +28,7 @@ from eventlog.template import DUE_DATE_PASSED, Role
 from tests.builders import frames, happened, logs, make_log
 
 quick = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
 
 

@@ -156,7 +156,7 @@ def check_accounts(summary: ReadSummary, n_rows: int) -> None:
     json.dumps(summary.as_dict())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(table=tables(), day_first=st.sampled_from([None, True, False]))
 def test_any_table_is_refused_in_words_or_accounted_for(
     table: pd.DataFrame, day_first: bool | None
@@ -169,7 +169,7 @@ def test_any_table_is_refused_in_words_or_accounted_for(
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(table=tables(), damage=st.binary(max_size=3), place=st.floats(0, 1))
 def test_a_damaged_file_is_refused_in_words_or_accounted_for(

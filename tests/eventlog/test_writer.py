@@ -233,7 +233,7 @@ def test_ends_of_days_are_written_as_dates(tmp_path: Path, log: EventLog) -> Non
 
 
 @settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(table=tables(), name=st.sampled_from(["log.parquet", "log.csv"]))
 def test_any_log_that_can_be_read_survives_being_written(

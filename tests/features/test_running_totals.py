@@ -25,7 +25,7 @@ facts = st.lists(
 questions = st.lists(
     st.tuples(st.integers(-1, N - 1), st.integers(-1, 22)), min_size=1, max_size=20
 )
-modest = settings(max_examples=60, deadline=None)
+modest = settings(max_examples=30, deadline=None)
 
 
 def columns(rows: list[tuple[int, int, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -36,7 +36,7 @@ def test_exactly_the_invoices_open_at_a_cutoff_are_looked_at_once(seed):
     assert set(found) == expected
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(logs(), st.integers(-1, 1))
 def test_an_invoice_opens_and_closes_with_the_microsecond_of_its_event(log, shift):
     ledger = keep_ledger(log, Policy())
@@ -123,7 +123,7 @@ def test_a_grid_holds_its_first_moment_and_not_its_last(rhythm, since, until, da
     assert found.tolist() == [micros(day) for day in days]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 800), st.integers(0, 800), st.sampled_from(["weekly", "monthly"]))
 def test_a_grid_is_every_monday_or_first_of_month_inside_its_range(since, days, rhythm):
     begin = micros("2023-05-17") + since * DAY

@@ -37,6 +37,8 @@ from training.evaluation import metrics
 from training.examples import InMemory
 from training.fit import Recipe
 
+pytestmark = pytest.mark.slow
+
 DATES = (TRAIN_UNTIL, micros("2022-08-01"), TEST_UNTIL)
 NOISE = ("Noise", "NoiseLevel")
 

@@ -190,6 +190,7 @@ def test_prefix_lengths_are_weighted_by_their_rows():
     assert prefix_roc_auc({}) is None
 
 
+@pytest.mark.slow
 def test_the_figures_of_all_origins_are_drawn(tmp_path):
     drawn = draw_origins(rolled(), tmp_path)
     assert {path.name for path in drawn} >= {"origins.png", "reliability.png", "capacity.png"}

@@ -18,6 +18,8 @@ from tests.training.company import trained
 from training.model import load_model, save_model
 from training.registry import fingerprint
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TRAIN = """
 import json, sys

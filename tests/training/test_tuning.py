@@ -119,7 +119,7 @@ def points(study):
 # What a trial sees.
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10_000), folds=st.integers(1, 6), longest=st.integers(2, 200))
 def test_no_stretch_is_predicted_from_a_label_that_was_not_known_when_it_began(
     seed, folds, longest

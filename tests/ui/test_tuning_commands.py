@@ -14,6 +14,8 @@ from training.fit import Recipe
 from training.recipe_file import read_recipe
 from ui.tuning_commands import commands
 
+pytestmark = pytest.mark.slow
+
 runner = CliRunner()
 
 
