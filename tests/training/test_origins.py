@@ -16,6 +16,8 @@ from training.evaluation import metrics
 from training.origins import RollingBacktest, bounds_of, run_rolling, spread
 from training.plots import draw_origins
 
+pytestmark = pytest.mark.slow
+
 SINCE, UNTIL = micros("2021-02-01"), micros("2022-11-01")
 
 
@@ -190,7 +192,6 @@ def test_prefix_lengths_are_weighted_by_their_rows():
     assert prefix_roc_auc({}) is None
 
 
-@pytest.mark.slow
 def test_the_figures_of_all_origins_are_drawn(tmp_path):
     drawn = draw_origins(rolled(), tmp_path)
     assert {path.name for path in drawn} >= {"origins.png", "reliability.png", "capacity.png"}
